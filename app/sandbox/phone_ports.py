@@ -1,0 +1,35 @@
+"""What the simulated phones need of the rest of the sandbox."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+
+class PushHub(Protocol):
+    """The APNs stand-in, as a phone meets it: one line for each push token."""
+
+    def subscribe(self, token: str, on_push: Callable[[str], None]) -> None:
+        """Make the token known; on_push is given the topic of each accepted push."""
+
+    def unsubscribe(self, token: str) -> None:
+        """Retire the token: from now on pushes to it are answered 410."""
+
+
+class GoogleWallet(Protocol):
+    """The Google Wallet stand-in, as an account on a phone meets it."""
+
+    def get_class(self, class_id: str) -> Mapping[str, Any] | None:
+        """The stored class of any vertical."""
+
+    def get_object(self, object_id: str) -> Mapping[str, Any] | None:
+        """The stored object of any vertical."""
+
+    def save(self, jwt: str, account: str) -> list[str]:
+        """Save what a save link names into the account's wallet; the ids of the objects; ValueError says why not."""
+
+    def delete(self, object_id: str, account: str) -> None:
+        """Take the object out of the account's wallet, which sends the delete callback."""
+
+    def subscribe(self, on_event: Callable[[Mapping[str, Any]], None]) -> None:
+        """on_event is given {kind, object_id or class_id, notify, header, body} after each change."""
