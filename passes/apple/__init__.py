@@ -1,0 +1,1 @@
+"""Apple Wallet: the pass package, the phone's web service, and pushes."""
