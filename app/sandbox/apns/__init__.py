@@ -1,0 +1,1 @@
+"""The APNs stand-in."""
