@@ -1,0 +1,80 @@
+"""Translations <-> pass.strings: `"key" = "value";` lines in UTF-16 with a byte order mark."""
+
+import re
+from collections.abc import Mapping
+
+from passes.errors import InvalidPass
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|\d{3}))?")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_ESCAPE_TABLE = str.maketrans(_ESCAPES)
+_PLAIN = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
+_STRING = r'"((?:[^"\\]|\\.)*)"'
+_TOKEN = re.compile(rf"\s*(?:/\*.*?\*/\s*|//[^\n]*\n\s*)*(?:{_STRING}\s*=\s*{_STRING}\s*;|\Z)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(U[0-9a-fA-F]{4}|.)", re.DOTALL)
+
+
+def write(translations: Mapping[str, str]) -> bytes:
+    """Write a pass.strings file; the keys are the literal texts of pass.json.
+
+    Raises: InvalidPass, for a text that cannot be written.
+    Source: Apple, Wallet Passes, "Creating the Source for a Pass", localization.
+    """
+    problems = [f"{key[:40]!r}: the key is empty" for key in translations if not key]
+    lines = []
+    for key, value in translations.items():
+        if not _is_text(key) or not _is_text(value):
+            problems.append(f"{key[:40]!r}: holds a NUL or half a surrogate pair")
+        lines.append(f'"{key.translate(_ESCAPE_TABLE)}" = "{value.translate(_ESCAPE_TABLE)}";\n')
+    if problems:
+        raise InvalidPass(problems)
+    # Written out, because the codec "utf-16" follows the machine's byte order.
+    return b"\xff\xfe" + "".join(lines).encode("utf-16-le")
+
+
+def read(data: bytes) -> dict[str, str]:
+    """Read a pass.strings file in UTF-16 with byte order mark, or in UTF-8.
+
+    Raises: InvalidPass, if it is neither, or breaks the format; the text names the line.
+    """
+    text = _decode(data)
+    found: dict[str, str] = {}
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            line = text.count("\n", 0, place) + 1
+            raise InvalidPass(f'line {line} or the next is not of the form "key" = "value";')
+        if match[1] is not None:
+            found[_unescape(match[1])] = _unescape(match[2])
+        elif match.end() == place:
+            break
+        place = match.end()
+    return found
+
+
+def _decode(data: bytes) -> str:
+    codec = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    if codec == "utf-8-sig" and b"\0" in data:
+        raise InvalidPass("is UTF-16 without a byte order mark; write it with one")
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        raise InvalidPass("is neither UTF-16 with a byte order mark nor UTF-8") from None
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(_plain, text)
+
+
+def _plain(match: re.Match[str]) -> str:
+    code = match[1]
+    return chr(int(code[1:], 16)) if len(code) == 5 else _PLAIN.get(code, code)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-16-le")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
