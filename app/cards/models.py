@@ -1,0 +1,198 @@
+"""Programmes, tiers, stores, members, cards, pictures, and the bulk touching of many cards."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base, BigId, Instant
+
+
+class Programme(Base):
+    """One set of rules, one brand, one default zone and currency.
+
+    `status`: live, paused (no new members), ended. `design` is the JSON of `cards.design.Design`.
+    Earning: `earn_points` points for every `earn_per_minor` minor units of the currency.
+    """
+
+    __tablename__ = "programme"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    currency: Mapped[str]
+    timezone: Mapped[str]
+    language: Mapped[str]
+    pass_type_identifier: Mapped[str]
+    team_identifier: Mapped[str]
+    organization_name: Mapped[str]
+    description: Mapped[str]
+    status: Mapped[str] = mapped_column(default="live")
+    earn_points: Mapped[int] = mapped_column(default=1)
+    earn_per_minor: Mapped[int]
+    design: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    design_version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+    tiers: Mapped[list["Tier"]] = relationship(order_by="Tier.position", back_populates="programme")
+
+    __table_args__ = (
+        CheckConstraint("status IN ('live', 'paused', 'ended')", name="status"),
+        CheckConstraint("earn_points >= 0 AND earn_per_minor > 0", name="earn"),
+    )
+
+
+class Tier(Base):
+    """A level with benefits; `position` 0 is where everybody starts, `threshold_minor` rises with it."""
+
+    __tablename__ = "tier"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    position: Mapped[int]
+    name: Mapped[str]
+    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    threshold_minor: Mapped[int] = mapped_column(BigId)
+    multiplier_num: Mapped[int] = mapped_column(default=1)
+    multiplier_den: Mapped[int] = mapped_column(default=1)
+    background_color: Mapped[str | None]
+
+    programme: Mapped[Programme] = relationship(back_populates="tiers")
+
+    __table_args__ = (
+        UniqueConstraint("programme_id", "position"),
+        UniqueConstraint("programme_id", "name"),
+        CheckConstraint("multiplier_num > 0 AND multiplier_den > 0 AND threshold_minor >= 0", name="numbers"),
+    )
+
+
+class Store(Base):
+    """A shop; its zone decides what is valid at its tills."""
+
+    __tablename__ = "store"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    name: Mapped[str]
+    timezone: Mapped[str]
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+    __table_args__ = (UniqueConstraint("programme_id", "name"),)
+
+
+class Member(Base):
+    """A person in a programme. What names them is sealed (`cards.people`); look-ups go by keyed digest."""
+
+    __tablename__ = "member"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    email_index: Mapped[str | None]
+    phone_index: Mapped[str | None]
+    language: Mapped[str]
+    marketing_consent: Mapped[bool] = mapped_column(default=False)
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    status: Mapped[str] = mapped_column(default="active")
+    source: Mapped[str] = mapped_column(default="api")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (
+        UniqueConstraint("programme_id", "email_index"),
+        UniqueConstraint("programme_id", "phone_index"),
+        CheckConstraint("status IN ('active', 'erased')", name="status"),
+    )
+
+
+class Consent(Base):
+    """One answer to one question about one purpose and channel; append-only, the newest decides."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    purpose: Mapped[str]
+    channel: Mapped[str]
+    granted: Mapped[bool]
+    text_version: Mapped[str]
+    language: Mapped[str]
+    source: Mapped[str]
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Card(Base):
+    """What the wallets show of a member.
+
+    `number` is on the barcode and typed at the till (11 symbols, the last is a check); `serial` is the wallets' name
+    for the card and never changes; `link` opens the customer's page. `version` rises by one at every visible change and
+    `modified_at` by at least one whole second, because HTTP dates have no fractions.
+    """
+
+    __tablename__ = "card"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), unique=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    serial: Mapped[str] = mapped_column(unique=True)
+    link: Mapped[str] = mapped_column(unique=True)
+    tier_id: Mapped[int | None] = mapped_column(ForeignKey("tier.id"))
+    status: Mapped[str] = mapped_column(default="active")
+    version: Mapped[int] = mapped_column(BigId, default=1)
+    modified_at: Mapped[datetime] = mapped_column(Instant)
+    qualifying_minor: Mapped[int] = mapped_column(BigId, default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+    programme: Mapped[Programme] = relationship()
+    member: Mapped[Member] = relationship()
+    tier: Mapped[Tier | None] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'voided', 'erased')", name="status"),
+        Index("ix_card_programme_id_id", "programme_id", "id"),
+    )
+
+
+class Asset(Base):
+    """A picture of a programme's design; `slot` is logo, icon, strip or hero. The newest row of a slot is in use."""
+
+    __tablename__ = "asset"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    slot: Mapped[str]
+    sha256: Mapped[str]
+    media_type: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Expansion(Base):
+    """A bulk change on its way through a programme's cards, a chunk at a time; killed anywhere, it goes on at its cursor.
+
+    `tier_id` narrows the audience; `reason` is offer_started, offer_ended, design or restore.
+    """
+
+    __tablename__ = "expansion"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    tier_id: Mapped[int | None]
+    reason: Mapped[str]
+    offer_id: Mapped[int | None]
+    status: Mapped[str] = mapped_column(default="running", index=True)
+    cursor_card_id: Mapped[int] = mapped_column(BigId, default=0)
+    touched: Mapped[int] = mapped_column(BigId, default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (CheckConstraint("status IN ('running', 'done', 'stopped')", name="status"),)

@@ -1,0 +1,144 @@
+"""The database: engine, units of work, and the column types every room shares.
+
+SQLite and PostgreSQL run the same code. On SQLite every writing transaction begins with BEGIN IMMEDIATE: a
+transaction that reads first and writes later fails with "database is locked" whatever the busy timeout is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import BigInteger, Dialect, Executable, Integer, MetaData, create_engine, event
+from sqlalchemy.engine import Connection, CursorResult, Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5000
+ATTEMPTS_ON_DEADLOCK = 3
+RETRY_SQLSTATES = {"40P01", "40001"}
+POSTGRES_OPTIONS = "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """All tables; names of constraints are fixed so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as epoch milliseconds in both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+class Database:
+    """One engine and the ways to use it.
+
+    `info` is handed to every session (`session.info`): it carries what services need besides rows, such as
+    the vault that opens members' personal data.
+    """
+
+    def __init__(self, url: str, *, info: Mapping[str, Any] | None = None) -> None:
+        self.url = url
+        self.info = dict(info or {})
+        self.engine = _make_engine(url)
+        self._readers = self.engine.execution_options(reading=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Session]:
+        """One writing transaction: commits at the end, rolls back on any exception. Rows stay readable afterwards."""
+        with Session(self.engine, expire_on_commit=False, info=dict(self.info)) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent reading transaction; it never waits for writers on SQLite."""
+        with Session(self._readers, expire_on_commit=False, info=dict(self.info)) as session:
+            yield session
+
+    def transact(self, work: Callable[[Session], T]) -> T:
+        """Run *work* in a unit of work, again (up to three times) when the database reports a deadlock."""
+        for attempt in range(1, ATTEMPTS_ON_DEADLOCK + 1):
+            try:
+                with self.unit_of_work() as session:
+                    return work(session)
+            except OperationalError as problem:
+                if attempt == ATTEMPTS_ON_DEADLOCK or sqlstate(problem) not in RETRY_SQLSTATES:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def sqlstate(problem: OperationalError) -> str:
+    """PostgreSQL's five-character error code, or an empty string elsewhere."""
+    return getattr(problem.orig, "sqlstate", None) or ""
+
+
+def is_lock_timeout(problem: OperationalError) -> bool:
+    """Whether the statement gave up waiting for another writer (nothing was changed)."""
+    text = str(problem.orig)
+    return sqlstate(problem) in {"55P03", "57014", *RETRY_SQLSTATES} or "database is locked" in text
+
+
+def rows_changed(session: Session, statement: Executable) -> int:
+    """Execute an UPDATE, DELETE or INSERT and say how many rows it changed."""
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def _make_engine(url: str) -> Engine:
+    if url.startswith("sqlite:///"):
+        return _make_sqlite(url)
+    driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return create_engine(
+        driver_url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"options": POSTGRES_OPTIONS}
+    )
+
+
+def _make_sqlite(url: str) -> Engine:
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by its own rules
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine

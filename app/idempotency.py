@@ -1,0 +1,93 @@
+"""The same key and body always get the same answer (the IETF Idempotency-Key header draft)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.db import Base, Instant, rows_changed
+from app.errors import BadRequest, Conflict, Unprocessable
+
+KEPT_FOR_EVER = "ledger"
+RUNNING = 0
+
+
+class RequestKey(Base):
+    """An Idempotency-Key that was used. `status` 0: its first request has not answered."""
+
+    __tablename__ = "request_key"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    status: Mapped[int] = mapped_column(default=RUNNING)
+    answer: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """The stored answer of an earlier request with the same key."""
+
+    status: int
+    answer: str
+
+
+def request_hash(method: str, path: str, body: bytes) -> str:
+    """The digest by which a repeated request is recognised."""
+    return hashlib.sha256(b"\0".join([method.encode(), path.encode(), body])).hexdigest()
+
+
+def check_key(key: str | None) -> str:
+    """Return a usable key.
+
+    Raises: BadRequest `idempotency_key_missing` or `idempotency_key_invalid`.
+    """
+    if not key:
+        raise BadRequest(
+            "idempotency_key_missing", "Send an Idempotency-Key header: a new random value for each new sale."
+        )
+    if len(key) > 255 or not key.isascii() or not key.isprintable():
+        raise BadRequest("idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII characters.")
+    return key
+
+
+def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime) -> Replay | None:
+    """Take the key as the first statement of the transaction; None means: do the work, then `finish`.
+
+    The unique index decides between two requests at once; the second waits for the first on both databases.
+
+    Raises: Unprocessable `idempotency_mismatch`, if the key belongs to another body; Conflict `in_progress`, if the
+    first request has not answered.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = {"scope": scope, "key": key, "request_hash": digest, "status": RUNNING, "answer": "", "created_at": now}
+    if rows_changed(session, insert(RequestKey).values(row).on_conflict_do_nothing()) == 1:
+        return None
+    found = session.scalars(select(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key)).one()
+    if found.request_hash != digest:
+        raise Unprocessable(
+            "idempotency_mismatch",
+            "This Idempotency-Key was used with another request; use a new key for a new request.",
+        )
+    if found.status == RUNNING:
+        raise Conflict("in_progress", "The first request with this Idempotency-Key is still running.", retry_after_s=1)
+    return Replay(status=found.status, answer=found.answer)
+
+
+def finish(session: Session, scope: str, key: str, *, status: int, answer: str) -> None:
+    """Keep the answer in the same transaction as what it reports."""
+    session.execute(
+        update(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key).values(status=status, answer=answer)
+    )
+
+
+def forget_before(session: Session, moment: datetime) -> int:
+    """Delete old keys, except those of requests that moved points, which are kept for ever."""
+    return rows_changed(
+        session,
+        delete(RequestKey).where(RequestKey.created_at < moment, RequestKey.scope.not_like(f"{KEPT_FOR_EVER}:%")),
+    )

@@ -1,0 +1,59 @@
+"""Money: integers of a currency's minor unit. No float ever holds an amount."""
+
+import re
+from decimal import Decimal
+
+from babel.numbers import format_currency, get_currency_precision, is_currency
+
+from app.errors import Unprocessable
+
+LARGEST_MINOR = 10**9
+AMOUNT = re.compile(r"\d{1,12}(\.\d{1,4})?")
+
+
+def exponent(currency: str) -> int:
+    """How many decimals the currency has: JPY 0, TRY 2, KWD 3."""
+    return int(get_currency_precision(currency))
+
+
+def is_known_currency(code: str) -> bool:
+    """Whether *code* is an ISO 4217 code in capitals."""
+    return bool(re.fullmatch(r"[A-Z]{3}", code)) and is_currency(code)
+
+
+def minor_units(amount: str, currency: str, *, field: str = "amount") -> int:
+    """Turn a decimal string such as "12.50" into minor units (1250).
+
+    Raises: Unprocessable `invalid_amount` (not such a string, or too many decimals) or `amount_too_large`.
+    """
+    decimals = exponent(currency)
+    if not AMOUNT.fullmatch(amount):
+        raise _invalid(field, f'Write the amount as a decimal string such as "{example(currency)}".')
+    scaled = Decimal(amount).scaleb(decimals)
+    if scaled != scaled.to_integral_value():
+        raise _invalid(field, f"{currency} has {decimals} decimals; write the amount as {example(currency)}.")
+    if scaled > LARGEST_MINOR:
+        text = f"The amount is above the limit of {decimal_text(LARGEST_MINOR, currency)} {currency}."
+        raise Unprocessable("amount_too_large", text, errors={field: text})
+    return int(scaled)
+
+
+def decimal_text(minor: int, currency: str) -> str:
+    """1250 TRY as "12.50"."""
+    decimals = exponent(currency)
+    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
+
+
+def example(currency: str) -> str:
+    """A right example of an amount in this currency, as a decimal string."""
+    return decimal_text(1250, currency) if exponent(currency) else "1250"
+
+
+def shown(minor: int, currency: str, locale: str) -> str:
+    """An amount as people of that language read it: 12,50 ₺."""
+    amount = Decimal(minor).scaleb(-exponent(currency))
+    return str(format_currency(amount, currency, locale=locale.replace("-", "_")))
+
+
+def _invalid(field: str, text: str) -> Unprocessable:
+    return Unprocessable("invalid_amount", text, errors={field: text})

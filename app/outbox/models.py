@@ -1,0 +1,104 @@
+"""What must be told to whom: targets (state, kept) and messages (jobs, each must arrive). Times are epoch milliseconds."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, BigId
+
+
+class Sender(Base):
+    """One identity at a vendor with limits of its own: an Apple pass type, or a Google issuer."""
+
+    __tablename__ = "sender"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    vendor: Mapped[str]
+    name: Mapped[str]
+    next_free: Mapped[int] = mapped_column(BigId, default=0)
+    breaker_until: Mapped[int] = mapped_column(BigId, default=0)
+    breaker_reason: Mapped[str] = mapped_column(default="")
+    breaker_failures: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (UniqueConstraint("vendor", "name"),)
+
+
+class Target(Base):
+    """How far one address has been told about one card (or, for `google_class`, about one Google class).
+
+    Delivery means bringing `done` up to `want`. `not_before` is coalescing window, schedule, lease and backoff in one.
+    `channel`: apple (address = device id), google (address = google_object id), google_class (address = google_class id).
+    `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose.
+    """
+
+    __tablename__ = "target"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    channel: Mapped[str]
+    sender_id: Mapped[int] = mapped_column(ForeignKey("sender.id"))
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("card.id"), index=True)
+    address_id: Mapped[int] = mapped_column(BigId)
+    want: Mapped[int] = mapped_column(BigId)
+    done: Mapped[int] = mapped_column(BigId, default=0)
+    fetched: Mapped[int] = mapped_column(BigId, default=0)
+    lane: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[int] = mapped_column(BigId, default=0)
+    dirty_since: Mapped[int] = mapped_column(BigId, default=0)
+    told_at: Mapped[int] = mapped_column(BigId, default=0)
+    lease: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(default="live")
+    last_status: Mapped[int] = mapped_column(default=0)
+    last_reason: Mapped[str] = mapped_column(default="")
+    last_at: Mapped[int] = mapped_column(BigId, default=0)
+
+    __table_args__ = (
+        UniqueConstraint("channel", "card_id", "address_id"),
+        CheckConstraint("state IN ('live', 'parked', 'gone')", name="state"),
+        CheckConstraint("done <= want", name="done_not_ahead"),
+        Index(
+            "ix_target_due",
+            "channel",
+            "sender_id",
+            "lane",
+            "not_before",
+            sqlite_where=text("want > done AND state = 'live'"),
+            postgresql_where=text("want > done AND state = 'live'"),
+        ),
+    )
+
+
+class Message(Base):
+    """A mail or webhook that must arrive: a job row, kept until it is acknowledged."""
+
+    __tablename__ = "message"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    recipient: Mapped[bytes]
+    body: Mapped[bytes]
+    not_before: Mapped[int] = mapped_column(BigId, default=0)
+    lease: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(default="waiting")
+    last_reason: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[int] = mapped_column(BigId)
+
+    __table_args__ = (Index("ix_message_state_not_before", "state", "not_before"),)
+
+
+class SendLog(Base):
+    """What was sent and what the vendor said; pruned by age."""
+
+    __tablename__ = "send_log"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    target_id: Mapped[int] = mapped_column(BigId, index=True)
+    card_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    channel: Mapped[str]
+    version: Mapped[int] = mapped_column(BigId)
+    outcome: Mapped[str]
+    status: Mapped[int]
+    reason: Mapped[str]
+    took_ms: Mapped[int]
+    lag_ms: Mapped[int] = mapped_column(BigId)
+    at: Mapped[int] = mapped_column(BigId, index=True)

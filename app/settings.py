@@ -1,0 +1,197 @@
+"""Every setting, read once from the environment (or a `.env` file) and checked before anything starts."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.errors import ConfigurationError
+
+PREFIX = "TESSERA_"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of Tessera's configuration. `Settings.from_environ` is how it is made; tests build it directly."""
+
+    database_url: str = "sqlite:///var/tessera.db"
+    broker_url: str = ""
+    base_url: str = "http://127.0.0.1:8080"
+    listen: str = "127.0.0.1:8080"
+    secret_key: str = field(default="", repr=False)
+    certs_dir: Path = Path("certs")
+    var_dir: Path = Path("var")
+    apple_key_password: str = field(default="", repr=False)
+    apns_url: str = "https://api.push.apple.com"
+    apns_ca_file: Path | None = None
+    apns_key_file: Path | None = None
+    apns_key_id: str = ""
+    google_wallet_url: str = "https://walletobjects.googleapis.com"
+    google_credentials: Path | None = None
+    google_issuer_id: str = ""
+    google_root_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
+    google_save_url: str = "https://pay.google.com/gp/v/save"
+    google_rate: int = 20
+    smtp_url: str = field(default="", repr=False)
+    web_threads: int = 8
+    trusted_proxies: int = 0
+    log_level: str = "info"
+    log_format: str = "text"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, dotenv: Path | None = None) -> "Settings":
+        """Read and check every TESSERA_ variable; variables win over the `.env` file, `NAME_FILE` names a file.
+
+        Raises: ConfigurationError naming every faulty variable, its fault and a right example, on one line.
+        """
+        values = {**_read_dotenv(dotenv), **environ} if dotenv else dict(environ)
+        problems: list[str] = []
+        chosen: dict[str, Any] = {}
+        for known in fields(cls):
+            text = _text_of(PREFIX + known.name.upper(), values, problems)
+            if text is not None:
+                _parse_into(chosen, known.name, text, problems)
+        unknown = _unknown_names(values)
+        problems += [f"{name} is not a setting of Tessera; remove it or correct its spelling" for name in unknown]
+        if problems:
+            raise ConfigurationError("; ".join(problems))
+        return cls(**chosen)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach this installation over https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def google_ready(self) -> bool:
+        """Whether Google Wallet is configured at all."""
+        return bool(self.google_credentials and self.google_issuer_id)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            found[name.strip()] = value.strip().strip("\"'")
+    return found
+
+
+def _text_of(name: str, values: Mapping[str, str], problems: list[str]) -> str | None:
+    if name in values and values[name] != "":
+        return values[name]
+    file = values.get(f"{name}_FILE", "")
+    if not file or name.endswith("_FILE"):
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not text"
+        problems.append(f"{name}_FILE cannot be read: {reason} ({file})")
+        return None
+
+
+def _unknown_names(values: Mapping[str, str]) -> list[str]:
+    known = {PREFIX + one.name.upper() for one in fields(Settings)}
+    known |= {f"{name}_FILE" for name in known} | {"TESSERA_TEST_POSTGRES_URL"}
+    return sorted(name for name in values if name.startswith(PREFIX) and name not in known)
+
+
+def _url(*schemes: str, example: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}, for example {example}")
+        return text.rstrip("/")
+
+    return check
+
+
+def _database_url(text: str) -> str:
+    if text.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        return text.replace("postgres://", "postgresql://", 1)
+    raise ValueError(
+        "must be sqlite:///path or postgresql://user:password@host/name, for example sqlite:///var/tessera.db"
+    )
+
+
+def _listen(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be host:port, for example 127.0.0.1:8080")
+    return text
+
+
+def _whole(low: int, high: int, example: int) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, for example {example}")
+        return int(text)
+
+    return check
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, for example {allowed[0]}")
+        return text.lower()
+
+    return check
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError("must have at least 32 characters, for example the output of: openssl rand -hex 32")
+    return text
+
+
+def _existing_file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise ValueError(f"names no file ({text}), for example certs/google/service-account.json")
+    return Path(text)
+
+
+def _issuer(text: str) -> str:
+    if not re.fullmatch(r"\d{1,30}", text):
+        raise ValueError(
+            "must be the digits that the Google Pay & Wallet console shows, for example 3388000000012345678"
+        )
+    return text
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "database_url": _database_url,
+    "broker_url": _url("redis", "rediss", "amqp", example="redis://127.0.0.1:6379/0"),
+    "base_url": _url("http", "https", example="https://cards.example.com"),
+    "listen": _listen,
+    "secret_key": _secret_key,
+    "certs_dir": Path,
+    "var_dir": Path,
+    "apns_url": _url("https", example="https://api.push.apple.com"),
+    "apns_ca_file": _existing_file,
+    "apns_key_file": _existing_file,
+    "google_wallet_url": _url("https", "http", example="https://walletobjects.googleapis.com"),
+    "google_credentials": _existing_file,
+    "google_issuer_id": _issuer,
+    "google_root_keys_url": _url("https", "http", example="https://pay.google.com/gp/m/issuer/keys"),
+    "google_save_url": _url("https", "http", example="https://pay.google.com/gp/v/save"),
+    "google_rate": _whole(1, 1000, 20),
+    "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
+    "web_threads": _whole(1, 256, 8),
+    "trusted_proxies": _whole(0, 5, 1),
+    "log_level": _one_of(*LOG_LEVELS),
+    "log_format": _one_of("text", "json"),
+}
+
+
+def _parse_into(chosen: dict[str, Any], name: str, text: str, problems: list[str]) -> None:
+    try:
+        chosen[name] = PARSERS.get(name, str)(text)
+    except ValueError as problem:
+        problems.append(f"{PREFIX}{name.upper()} {problem}")

@@ -1,0 +1,25 @@
+"""The parts every room is given: settings, database, clock, keys."""
+
+from dataclasses import dataclass
+
+from app.clock import Clock, system_clock
+from app.db import Database
+from app.settings import Settings
+from app.vault import Vault, load_secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What routes, commands and workers share. Made once for each process by `open_world`."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    vault: Vault
+
+
+def open_world(settings: Settings, *, clock: Clock = system_clock) -> World:
+    """Open the database and the keys that the settings name."""
+    vault = Vault(load_secret(settings.secret_key, settings.var_dir))
+    database = Database(settings.database_url, info={"vault": vault})
+    return World(settings=settings, database=database, clock=clock, vault=vault)
