@@ -1,0 +1,334 @@
+"""A card as its holder should see it now: the plain values that both wallets and the customer's page draw from.
+
+Nothing here is a row. A view is read in one transaction and used after it is closed, where signing and network happen.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.cards import people
+from app.cards.design import Design
+from app.cards.models import Card, Member, Programme, Store, Tier
+from app.ledger.models import Account, Reward
+from app.offers.models import Offer
+
+ERASED = "erased"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierView:
+    """A level; `texts` holds its name by language where it differs from `name`."""
+
+    id: int
+    position: int
+    name: str
+    texts: Mapping[str, str]
+    threshold_minor: int
+    background_color: str | None
+
+    def name_in(self, language: str) -> str:
+        return self.texts.get(language) or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferView:
+    """A live offer; `texts` is {language: {"title": …, "body": …}}, `title` and `body` stand where a language lacks."""
+
+    id: int
+    public_id: str
+    title: str
+    body: str
+    texts: Mapping[str, Mapping[str, str]]
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+    announce: bool
+
+    def title_in(self, language: str) -> str:
+        return self.texts.get(language, {}).get("title") or self.title
+
+    def body_in(self, language: str) -> str:
+        return self.texts.get(language, {}).get("body") or self.body
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardView:
+    """Something that points buy."""
+
+    id: int
+    public_id: str
+    name: str
+    texts: Mapping[str, str]
+    points: int
+
+    def name_in(self, language: str) -> str:
+        return self.texts.get(language) or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreView:
+    """A shop; degrees are None where nobody entered them."""
+
+    id: int
+    public_id: str
+    name: str
+    timezone: str
+    latitude: float | None
+    longitude: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeView:
+    """The programme, its look and everything in it that is the same for all members. Tiers rise, rewards by points."""
+
+    id: int
+    public_id: str
+    slug: str
+    name: str
+    currency: str
+    timezone: str
+    language: str
+    status: str
+    pass_type_identifier: str
+    team_identifier: str
+    organization_name: str
+    description: str
+    design: Design
+    design_version: int
+    tiers: tuple[TierView, ...]
+    stores: tuple[StoreView, ...]
+    rewards: tuple[RewardView, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardView:
+    """Everything visible of one card at `as_of`.
+
+    `short_name` is all that is said of the person ("Ayşe Y."), empty once erased. `offers` are live, the soonest to end
+    first; `latest` is the announced one that started last, or None. `next_tier` is None at the top.
+    """
+
+    card_id: int
+    member_id: int
+    number: str
+    serial: str
+    link: str
+    status: str
+    version: int
+    modified_at: datetime
+    as_of: datetime
+    language: str
+    short_name: str
+    balance: int
+    qualifying_minor: int
+    programme: ProgrammeView
+    tier: TierView | None
+    next_tier: TierView | None
+    offers: tuple[OfferView, ...]
+    latest: OfferView | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the card may still be used; voided and erased ones are shown greyed."""
+        return self.status == "active"
+
+    @property
+    def to_next_tier_minor(self) -> int:
+        """What is still to be spent for the next tier, in minor units; 0 at the top."""
+        return max(0, self.next_tier.threshold_minor - self.qualifying_minor) if self.next_tier else 0
+
+    def with_offers(self, offers: Iterable[OfferView]) -> "CardView":
+        """The same card with other live offers: how a preview shows what is not live yet."""
+        ordered = _ordered(offers)
+        return replace(self, offers=ordered, latest=_latest(ordered))
+
+
+def card_view(session: Session, card: Card, *, now: datetime) -> CardView:
+    """Read what one card shows at *now*."""
+    return card_views(session, [card.id], now)[card.id]
+
+
+def card_views(session: Session, card_ids: Iterable[int], now: datetime) -> dict[int, CardView]:
+    """Read what many cards show at *now*, by card id, in a fixed number of statements. Unknown ids are left out."""
+    cards = _cards(session, sorted(set(card_ids)))
+    if not cards:
+        return {}
+    programme_ids = sorted({card.programme_id for card in cards})
+    programmes = _programmes(session, [card.programme for card in cards], programme_ids)
+    balances = _balances(session, [card.member_id for card in cards])
+    offers = _live_offers(session, programme_ids, now)
+    return {
+        card.id: _view(
+            card,
+            programme=programmes[card.programme_id],
+            balance=balances.get(card.member_id, 0),
+            offers=[offer for tier_id, offer in offers[card.programme_id] if tier_id in {None, card.tier_id}],
+            short_name=_short_name(session, card.member),
+            now=now,
+        )
+        for card in cards
+    }
+
+
+def offer_view(offer: Offer) -> OfferView:
+    """An offer as plain values, also one that is not live yet."""
+    return OfferView(
+        id=offer.id,
+        public_id=offer.public_id,
+        title=offer.title,
+        body=offer.body,
+        texts=offer.texts,
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        timezone=offer.timezone,
+        announce=offer.announce,
+    )
+
+
+def _cards(session: Session, card_ids: Sequence[int]) -> list[Card]:
+    wanted = (
+        select(Card)
+        .where(Card.id.in_(card_ids))
+        .options(
+            joinedload(Card.member), joinedload(Card.programme).selectinload(Programme.tiers), selectinload(Card.tier)
+        )
+    )
+    return list(session.scalars(wanted.execution_options(populate_existing=True)))
+
+
+def _programmes(session: Session, rows: Sequence[Programme], ids: Sequence[int]) -> dict[int, ProgrammeView]:
+    stores: dict[int, list[StoreView]] = defaultdict(list)
+    for store in session.scalars(select(Store).where(Store.programme_id.in_(ids)).order_by(Store.id)):
+        stores[store.programme_id].append(_store(store))
+    rewards: dict[int, list[RewardView]] = defaultdict(list)
+    active = select(Reward).where(Reward.programme_id.in_(ids), Reward.active).order_by(Reward.points, Reward.id)
+    for reward in session.scalars(active):
+        rewards[reward.programme_id].append(_reward(reward))
+    return {
+        row.id: _programme(row, stores=tuple(stores[row.id]), rewards=tuple(rewards[row.id]))
+        for row in {row.id: row for row in rows}.values()
+    }
+
+
+def _programme(row: Programme, *, stores: tuple[StoreView, ...], rewards: tuple[RewardView, ...]) -> ProgrammeView:
+    return ProgrammeView(
+        id=row.id,
+        public_id=row.public_id,
+        slug=row.slug,
+        name=row.name,
+        currency=row.currency,
+        timezone=row.timezone,
+        language=row.language,
+        status=row.status,
+        pass_type_identifier=row.pass_type_identifier,
+        team_identifier=row.team_identifier,
+        organization_name=row.organization_name,
+        description=row.description,
+        design=Design.parse(row.design),
+        design_version=row.design_version,
+        tiers=tuple(_tier(tier) for tier in row.tiers),
+        stores=stores,
+        rewards=rewards,
+    )
+
+
+def _tier(row: Tier) -> TierView:
+    return TierView(
+        id=row.id,
+        position=row.position,
+        name=row.name,
+        texts=row.texts,
+        threshold_minor=row.threshold_minor,
+        background_color=row.background_color,
+    )
+
+
+def _store(row: Store) -> StoreView:
+    return StoreView(
+        id=row.id,
+        public_id=row.public_id,
+        name=row.name,
+        timezone=row.timezone,
+        latitude=row.latitude,
+        longitude=row.longitude,
+    )
+
+
+def _reward(row: Reward) -> RewardView:
+    return RewardView(id=row.id, public_id=row.public_id, name=row.name, texts=row.texts, points=row.points)
+
+
+def _balances(session: Session, member_ids: Sequence[int]) -> dict[int, int]:
+    wanted = select(Account.member_id, Account.balance).where(
+        Account.member_id.in_(member_ids), Account.role == "avail", Account.unit == "points"
+    )
+    return {member_id: balance for member_id, balance in session.execute(wanted) if member_id and balance is not None}
+
+
+def _live_offers(
+    session: Session, programme_ids: Sequence[int], now: datetime
+) -> dict[int, list[tuple[int | None, OfferView]]]:
+    """By programme, with the tier each is for. `state` alone would show an offer past its end while nobody ticks."""
+    found: dict[int, list[tuple[int | None, OfferView]]] = defaultdict(list)
+    live = select(Offer).where(
+        Offer.programme_id.in_(programme_ids), Offer.state == "live", Offer.starts_at <= now, Offer.ends_at > now
+    )
+    for offer in session.scalars(live):
+        found[offer.programme_id].append((offer.tier_id, offer_view(offer)))
+    return found
+
+
+def _view(
+    card: Card,
+    *,
+    programme: ProgrammeView,
+    balance: int,
+    offers: Sequence[OfferView],
+    short_name: str,
+    now: datetime,
+) -> CardView:
+    tier = next((tier for tier in programme.tiers if tier.id == card.tier_id), None)
+    position = tier.position if tier else -1
+    ordered = _ordered(offers) if card.status == "active" else ()
+    return CardView(
+        card_id=card.id,
+        member_id=card.member_id,
+        number=card.number,
+        serial=card.serial,
+        link=card.link,
+        status=card.status,
+        version=card.version,
+        modified_at=card.modified_at,
+        as_of=now,
+        language=card.member.language,
+        short_name=short_name,
+        balance=balance,
+        qualifying_minor=card.qualifying_minor,
+        programme=programme,
+        tier=tier,
+        next_tier=next((tier for tier in programme.tiers if tier.position > position and tier.position > 0), None),
+        offers=ordered,
+        latest=_latest(ordered),
+    )
+
+
+def _ordered(offers: Iterable[OfferView]) -> tuple[OfferView, ...]:
+    return tuple(sorted(offers, key=lambda offer: (offer.ends_at, offer.id)))
+
+
+def _latest(offers: Sequence[OfferView]) -> OfferView | None:
+    announced = [offer for offer in offers if offer.announce]
+    return max(announced, key=lambda offer: (offer.starts_at, offer.id), default=None)
+
+
+def _short_name(session: Session, member: Member) -> str:
+    """First name and the initial of the last: enough to greet, too little to identify on a lock screen."""
+    if member.status == ERASED or member.sealed is None:
+        return ""
+    words = people.of(session, member).name.split()
+    return f"{words[0]} {words[-1][0]}." if len(words) > 1 else "".join(words)
