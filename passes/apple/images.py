@@ -39,12 +39,13 @@ class Slot:
 
 
 _ALL = frozenset({"storeCard", "coupon", "generic", "eventTicket", "boardingPass", "posterGeneric"})
+_STRIP = frozenset({"storeCard", "coupon", "eventTicket"})
 SLOTS: Mapping[str, Slot] = {
     slot.name: slot
     for slot in (
         Slot(name="icon", width_pt=38, height_pt=38, exact=True, styles=_ALL),
         Slot(name="logo", width_pt=160, height_pt=50, exact=False, styles=_ALL),
-        Slot(name="strip", width_pt=375, height_pt=144, exact=True, styles=frozenset({"storeCard", "coupon", "eventTicket"})),
+        Slot(name="strip", width_pt=375, height_pt=144, exact=True, styles=_STRIP),
         Slot(name="thumbnail", width_pt=90, height_pt=90, exact=False, styles=frozenset({"generic", "eventTicket"})),
         Slot(name="background", width_pt=345, height_pt=505, exact=True, styles=frozenset({"eventTicket"})),
         Slot(name="footer", width_pt=286, height_pt=15, exact=False, styles=frozenset({"boardingPass"})),
@@ -100,7 +101,10 @@ def size_problem(slot: Slot, scale: int, header: PngHeader) -> str | None:
 
 
 def problems(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Say what must be mended before these images go into a pass; keys are archive names, others than PNGs are skipped."""
+    """Say what must be mended before these images go into a pass.
+
+    Keys are names in the archive; files that are not .png are skipped.
+    """
     found = []
     for name, data in files.items():
         if not name.endswith(".png"):

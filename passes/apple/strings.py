@@ -10,7 +10,9 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPE_TABLE = str.maketrans(_ESCAPES)
 _PLAIN = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 _STRING = r'"((?:[^"\\]|\\.)*)"'
-_TOKEN = re.compile(rf"\s*(?:/\*.*?\*/\s*|//[^\n]*\n\s*)*(?:{_STRING}\s*=\s*{_STRING}\s*;|\Z)", re.DOTALL)
+# One piece a match and never nested, so that no input makes the search slow.
+_PAIR = re.compile(rf"{_STRING}\s*=\s*{_STRING}\s*;", re.DOTALL)
+_SKIP = re.compile(r"\s+|/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ESCAPED = re.compile(r"\\(U[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
@@ -41,15 +43,15 @@ def read(data: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     place = 0
     while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
+        if skipped := _SKIP.match(text, place):
+            place = skipped.end()
+            continue
+        pair = _PAIR.match(text, place)
+        if pair is None:
             line = text.count("\n", 0, place) + 1
-            raise InvalidPass(f'line {line} or the next is not of the form "key" = "value";')
-        if match[1] is not None:
-            found[_unescape(match[1])] = _unescape(match[2])
-        elif match.end() == place:
-            break
-        place = match.end()
+            raise InvalidPass(f'line {line} is not of the form "key" = "value";')
+        found[_unescape(pair[1])] = _unescape(pair[2])
+        place = pair.end()
     return found
 
 
