@@ -1,4 +1,4 @@
-"""What must be told to whom: targets (state, kept) and messages (jobs, each must arrive). Times are epoch milliseconds."""
+"""What must be told to whom: targets (state, kept) and messages (jobs). Times are epoch milliseconds."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,10 @@ from app.db import Base, BigId
 
 
 class Sender(Base):
-    """One identity at a vendor with limits of its own: an Apple pass type, or a Google issuer."""
+    """One identity at a vendor with limits of its own: an Apple pass type, or a Google issuer.
+
+    `next_free` is when the next call may leave (GCRA); `slowed_at` is when the vendor last said "too fast".
+    """
 
     __tablename__ = "sender"
 
@@ -15,6 +18,7 @@ class Sender(Base):
     vendor: Mapped[str]
     name: Mapped[str]
     next_free: Mapped[int] = mapped_column(BigId, default=0)
+    slowed_at: Mapped[int] = mapped_column(BigId, default=0)
     breaker_until: Mapped[int] = mapped_column(BigId, default=0)
     breaker_reason: Mapped[str] = mapped_column(default="")
     breaker_failures: Mapped[int] = mapped_column(default=0)
@@ -26,7 +30,8 @@ class Target(Base):
     """How far one address has been told about one card (or, for `google_class`, about one Google class).
 
     Delivery means bringing `done` up to `want`. `not_before` is coalescing window, schedule, lease and backoff in one.
-    `channel`: apple (address = device id), google (address = google_object id), google_class (address = google_class id).
+    `channel`: apple (address = device id), google (address = google_object id), google_class (address = google_class
+    id).
     `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose.
     """
 

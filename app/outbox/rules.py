@@ -1,0 +1,79 @@
+"""Delays and limits of delivery as plain arithmetic: windows, leases, backoff, breaker, pace."""
+
+from enum import IntEnum
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+
+class Lane(IntEnum):
+    """How soon somebody expects to see a change; a smaller number is served first."""
+
+    URGENT = 0
+    NORMAL = 1
+    BULK = 2
+
+
+WINDOW_MS = {Lane.URGENT: 1_000, Lane.NORMAL: 5_000, Lane.BULK: 0}
+LEASE_MS = {Lane.URGENT: 45_000, Lane.NORMAL: 60_000, Lane.BULK: 60_000}
+RATE_SHARE_PERCENT = {Lane.URGENT: 100, Lane.NORMAL: 90, Lane.BULK: 70}
+
+FOREVER_MS = 1 << 52
+BREAKER_OPEN_MS = (30_000, 60_000, 120_000, 300_000, 900_000)
+STORM_SPAN_MS = 30_000
+STORM_MIN_RESULTS = 20
+REFUSED_IN_A_ROW = 20
+GONE_MIN_RESULTS = 50
+GONE_MAX_SHARE = 0.2
+PARK_AFTER_MS = DAY_MS
+RETRY_AFTER_MAX_MS = HOUR_MS
+
+_BACKOFF_BASE_MS = {Lane.URGENT: 5_000, Lane.NORMAL: 30_000, Lane.BULK: 30_000}
+_BACKOFF_CAP_MS = {Lane.URGENT: 900_000, Lane.NORMAL: HOUR_MS, Lane.BULK: HOUR_MS}
+_DOUBLINGS_MAX = 20
+_SLOW_SPAN_MS = 60_000
+
+
+def backoff_ms(attempts: int, lane: Lane, *, jitter: float, retry_after_s: float | None = None) -> int:
+    """How long a row waits after its *attempts*-th failure.
+
+    Args:
+        jitter: a random number from 0 to 1; the delay is spread from half to one and a half.
+        retry_after_s: what the vendor asked for; it wins if it is longer (at most an hour). Exactly 0 says that the
+            fault was the connection's, not the vendor's: the first such failure is tried again at once.
+    """
+    if retry_after_s == 0 and attempts <= 1:
+        return 0
+    doublings = min(max(attempts - 1, 0), _DOUBLINGS_MAX)
+    delay = min(_BACKOFF_CAP_MS[lane], _BACKOFF_BASE_MS[lane] << doublings)
+    asked = min(int((retry_after_s or 0) * 1000), RETRY_AFTER_MAX_MS)
+    return max(int(delay * (0.5 + jitter)), asked)
+
+
+def breaker_open_ms(failures: int) -> int:
+    """How long the breaker stays open after *failures* earlier openings in a row."""
+    return BREAKER_OPEN_MS[min(max(failures, 0), len(BREAKER_OPEN_MS) - 1)]
+
+
+def is_storm(results: int, try_again: int) -> bool:
+    """Whether so many of the recent results failed that the vendor, not the row, is at fault."""
+    return results >= STORM_MIN_RESULTS and try_again * 2 >= results
+
+
+def looks_like_wrong_credential(results: int, gone: int) -> bool:
+    """Whether so many addresses are reported dead at once that the credential or environment must be wrong."""
+    return results >= GONE_MIN_RESULTS and gone > results * GONE_MAX_SHARE
+
+
+def slowed_rate(rate_per_s: int, *, slowed_at_ms: int, now_ms: int) -> int:
+    """The pace after a rate answer: half for a minute, then one more a second with each minute, up to the setting."""
+    since_ms = now_ms - slowed_at_ms
+    if slowed_at_ms <= 0 or since_ms < 0:
+        return rate_per_s
+    recovered = max(0, (since_ms - _SLOW_SPAN_MS) // _SLOW_SPAN_MS + 1) if since_ms >= _SLOW_SPAN_MS else 0
+    return max(1, min(rate_per_s, rate_per_s // 2 + recovered))
+
+
+def interval_ms(rate_per_s: int) -> int:
+    """Milliseconds between two calls at this pace; rounded up, so that the pace is never exceeded."""
+    return -(-1000 // max(1, rate_per_s))

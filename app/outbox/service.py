@@ -1,0 +1,181 @@
+"""Whom a card's changes must reach: targets, and how what they want rises.
+
+All functions work in the caller's transaction and touch rows in the order of their ids. Times are epoch milliseconds.
+"""
+
+from typing import Any
+
+from sqlalchemy import and_, case, column, select, table, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.cards.models import Card
+from app.db import rows_changed
+from app.outbox.models import Sender, Target
+from app.outbox.rules import WINDOW_MS, Lane
+
+__all__ = [
+    "WINDOW_MS",
+    "Lane",
+    "ensure_target",
+    "note_fetched",
+    "raise_classes",
+    "raise_want",
+    "raise_want_range",
+    "retire",
+    "sender_for",
+]
+
+DIRTY = Target.want > Target.done
+GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
+
+
+def sender_for(session: Session, vendor: str, name: str) -> Sender:
+    """The sender of this vendor and name, made if it is new; two callers at once get the same row."""
+    statement = _insert(session, Sender).values(
+        vendor=vendor, name=name, next_free=0, slowed_at=0, breaker_until=0, breaker_reason="", breaker_failures=0
+    )
+    wanted = select(Sender).where(Sender.vendor == vendor, Sender.name == name)
+    found = session.scalars(wanted).one_or_none()
+    if found is not None:
+        return found
+    session.execute(statement.on_conflict_do_nothing())
+    return session.scalars(wanted).one()
+
+
+def ensure_target(
+    session: Session,
+    *,
+    channel: str,
+    sender_id: int,
+    card_id: int | None,
+    address_id: int,
+    want: int,
+    done: int,
+    now_ms: int,
+    lane: Lane = Lane.NORMAL,
+) -> Target:
+    """Register an address for a card; again: the same row, brought back to life if it had been given up.
+
+    The card's row is locked before the target is written and `want` never stays below its version: a change that
+    commits in between would otherwise leave this address behind for ever. `done` is the version last handed to the
+    address (`want - 1` if unknown); a repeat never lowers what is already known to be done.
+    """
+    if card_id is not None:
+        version = session.scalar(select(Card.version).where(Card.id == card_id).with_for_update(read=True))
+        want = max(want, version or 0)
+    done = min(done, want)
+    values = {
+        "channel": channel, "sender_id": sender_id, "card_id": card_id, "address_id": address_id,
+        "want": want, "done": done, "fetched": 0, "lane": int(lane), "not_before": now_ms, "dirty_since": now_ms,
+        "told_at": now_ms, "attempts": 0, "state": "live", "last_status": 0, "last_reason": "", "last_at": 0,
+    }  # fmt: skip
+    key = and_(
+        Target.channel == channel,
+        Target.card_id.is_(None) if card_id is None else Target.card_id == card_id,
+        Target.address_id == address_id,
+    )
+    existing = select(Target).where(key).execution_options(populate_existing=True)
+    # NULLs are distinct in a unique index, so a target without a card is looked for before it is inserted;
+    # two at once cannot happen because its caller has just inserted the address row under a unique key
+    if card_id is None and (found := session.scalars(existing).one_or_none()) is not None:
+        return found
+    if rows_changed(session, _insert(session, Target).values(values).on_conflict_do_nothing()) == 0:
+        revive = {"state": "live", "want": want, "lease": None, "attempts": 0, "not_before": now_ms}
+        session.execute(update(Target).where(key, Target.state == "gone").values(revive | {"done": done}))
+        session.execute(update(Target).where(key, Target.want < want).values(want=want, dirty_since=now_ms))
+    return session.scalars(existing).one()
+
+
+def raise_want(session: Session, *, card_id: int, version: int, lane: Lane, now_ms: int) -> None:
+    """Let every address of the card want *version*; part of the transaction that raised it.
+
+    The window is fixed by the first change of a burst, and a waiting row keeps the more urgent of two lanes.
+    """
+    session.execute(
+        update(Target)
+        .where(Target.card_id == card_id, Target.state != "gone")
+        .values(want=version, **_waiting(lane, now_ms))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def raise_want_range(
+    session: Session,
+    *,
+    programme_id: int,
+    tier_id: int | None,
+    from_card_id: int,
+    to_card_id: int,
+    lane: Lane,
+    now_ms: int,
+) -> int:
+    """Let the addresses of many cards want their cards' present version, in one statement.
+
+    The range is open below and closed above (`from_card_id` < id <= `to_card_id`), as a cursor moves. `tier_id` None:
+    all tiers. Returns: how many addresses now want something.
+    """
+    audience = [
+        Card.id == Target.card_id,
+        Card.programme_id == programme_id,
+        Target.card_id > from_card_id,
+        Target.card_id <= to_card_id,
+        Target.state != "gone",
+        Target.want < Card.version,
+    ]
+    if tier_id is not None:
+        audience.append(Card.tier_id == tier_id)
+    return rows_changed(
+        session,
+        update(Target)
+        .where(*audience)
+        .values(want=Card.version, **_waiting(lane, now_ms))
+        .execution_options(synchronize_session=False),
+    )
+
+
+def raise_classes(session: Session, *, programme_id: int, lane: Lane, now_ms: int) -> int:
+    """Let every Google class of a programme be told anew: after its design, tiers or live offers changed."""
+    classes = select(GOOGLE_CLASS.c.id).where(GOOGLE_CLASS.c.programme_id == programme_id)
+    return rows_changed(
+        session,
+        update(Target)
+        .where(Target.channel == "google_class", Target.address_id.in_(classes), Target.state != "gone")
+        .values(want=Target.want + 1, **_waiting(lane, now_ms))
+        .execution_options(synchronize_session=False),
+    )
+
+
+def _waiting(lane: Lane, now_ms: int) -> dict[str, Any]:
+    """Columns of a row that begins to wait, or that waits already and now waits for more."""
+    soon = now_ms + WINDOW_MS[lane]
+    more_urgent = and_(Target.lane > lane, Target.lease.is_(None), Target.not_before > soon)
+    return {
+        "lane": case((and_(DIRTY, Target.lane < lane), Target.lane), else_=int(lane)),
+        "not_before": case((and_(DIRTY, ~more_urgent), Target.not_before), else_=soon),
+        "dirty_since": case((DIRTY, Target.dirty_since), else_=now_ms),
+    }
+
+
+def retire(session: Session, *, channel: str, address_id: int, card_id: int | None = None) -> int:
+    """Give an address up, for one card or for all: it was removed by its owner or its token died."""
+    gone = update(Target).where(Target.channel == channel, Target.address_id == address_id, Target.state != "gone")
+    if card_id is not None:
+        gone = gone.where(Target.card_id == card_id)
+    values = {"state": "gone", "lease": None}
+    return rows_changed(session, gone.values(values).execution_options(synchronize_session=False))
+
+
+def note_fetched(session: Session, *, card_id: int, version: int, channel: str = "apple") -> None:
+    """A phone downloaded the card. The download names no device: credit those that had been told."""
+    session.execute(
+        update(Target)
+        .where(Target.channel == channel, Target.card_id == card_id, Target.fetched < version, Target.done >= version)
+        .values(fetched=version)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _insert(session: Session, model: type[Sender] | type[Target]) -> Any:
+    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return made(model)
