@@ -1,6 +1,7 @@
 """Identifiers, tokens and addresses as a pass may carry them."""
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 PASS_TYPE = re.compile(r"pass\.[A-Za-z0-9](?:[A-Za-z0-9.-]{0,120}[A-Za-z0-9])?")
@@ -11,6 +12,7 @@ TOKEN_CHARACTERS_MIN = 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+@lru_cache(maxsize=64)
 def web_service_url_problem(url: str) -> str | None:
     """Say why a phone could not use an address as webServiceURL; None if it could.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from passes.apple.jsontext import Writer
+from passes.apple.jsontext import Writer, remember, remembered
 from passes.apple.model import Field, Money, Semantics, Value
 
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -35,10 +35,23 @@ def semantics(out: Writer, where: str, tags: Semantics) -> str:
 
 
 def _field(out: Writer, group: str, field: Field, seen: set[str]) -> str:
-    where = f"{group}[{field.key}]"
     if field.key in seen:
-        out.fault(where, "the key is used twice; every key of the pass must differ")
+        out.fault(f"{group}[{field.key}]", "the key is used twice; every key of the pass must differ")
     seen.add(field.key)
+    if field.text_alignment is not None and group in {"primary", "back"}:
+        out.fault(f"{group}[{field.key}]", f"text_alignment is not allowed in {group} fields")
+    if field.data_detectors is not None and group != "back":
+        out.fault(f"{group}[{field.key}]", "data_detectors work in back fields only")
+    text = remembered(field)
+    if text is None:
+        known = len(out.problems)
+        text = _field_text(out, f"{group}[{field.key}]", field)
+        if len(out.problems) == known:
+            remember(field, text)
+    return text
+
+
+def _field_text(out: Writer, where: str, field: Field) -> str:
     parts = [f'"key":{out.filled(where, field.key)}']
     if field.label is not None:
         parts.append(f'"label":{out.text(f"{where}.label", field.label)}')
@@ -47,9 +60,14 @@ def _field(out: Writer, group: str, field: Field, seen: set[str]) -> str:
         parts.append(f'"attributedValue":{_attributed(out, f"{where}.attributed_value", field.attributed_value)}')
     if field.change_message is not None:
         parts.append(f'"changeMessage":{_change_message(out, f"{where}.change_message", field.change_message)}')
-    _number_keys(out, where, field, parts)
+    if field.currency_code is not None or field.number_style is not None:
+        _number_keys(out, where, field, parts)
     _date_keys(out, where, field, parts)
-    _layout_keys(out, where, group, field, parts)
+    if field.text_alignment is not None:
+        parts.append(f'"textAlignment":"{field.text_alignment.value}"')
+    if field.data_detectors is not None:
+        names = ",".join(f'"{detector.value}"' for detector in field.data_detectors)
+        parts.append(f'"dataDetectorTypes":[{names}]')
     if field.semantics is not None:
         parts.append(f'"semantics":{semantics(out, f"{where}.semantics", field.semantics)}')
     return "{" + ",".join(parts) + "}"
@@ -97,6 +115,8 @@ def _number_keys(out: Writer, where: str, field: Field, parts: list[str]) -> Non
 def _date_keys(out: Writer, where: str, field: Field, parts: list[str]) -> None:
     is_date = isinstance(field.value, datetime)
     styled = (field.date_style is not None) + (field.time_style is not None)
+    if not (is_date or styled or field.is_relative or field.ignores_time_zone):
+        return
     if styled == 1:
         out.fault(where, "give both date_style and time_style; DateStyle.NONE hides a part")
     if styled and not is_date:
@@ -113,18 +133,6 @@ def _date_keys(out: Writer, where: str, field: Field, parts: list[str]) -> None:
         parts.append('"isRelative":true')
     if field.ignores_time_zone:
         parts.append('"ignoresTimeZone":true')
-
-
-def _layout_keys(out: Writer, where: str, group: str, field: Field, parts: list[str]) -> None:
-    if field.text_alignment is not None:
-        if group in {"primary", "back"}:
-            out.fault(where, f"text_alignment is not allowed in {group} fields")
-        parts.append(f'"textAlignment":"{field.text_alignment.value}"')
-    if field.data_detectors is not None:
-        if group != "back":
-            out.fault(where, "data_detectors work in back fields only")
-        names = ",".join(f'"{detector.value}"' for detector in field.data_detectors)
-        parts.append(f'"dataDetectorTypes":[{names}]')
 
 
 def _money(out: Writer, where: str, money: Money) -> str:
