@@ -48,7 +48,7 @@ class Vault:
             return self._fields.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], sealed[:1])
         except (InvalidTag, ValueError) as problem:
             raise ConfigurationError(
-                "personal data was sealed with another TESSERA_SECRET_KEY; restore the key that belongs to this database"
+                "personal data was sealed with another TESSERA_SECRET_KEY; restore the key of this database"
             ) from problem
 
     def blind(self, text: str) -> str:

@@ -45,7 +45,7 @@ class Programme(Base):
 
 
 class Tier(Base):
-    """A level with benefits; `position` 0 is where everybody starts, `threshold_minor` rises with it."""
+    """A level with benefits; `threshold_minor` rises with `position`. A card below the first threshold has no tier."""
 
     __tablename__ = "tier"
 
@@ -127,6 +127,16 @@ class Consent(Base):
     at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Suppression(Base):
+    """A contact that was erased, as a keyed digest, so that an import cannot bring the person back."""
+
+    __tablename__ = "suppression"
+
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Card(Base):
     """What the wallets show of a member.
 
@@ -177,7 +187,7 @@ class Asset(Base):
 
 
 class Expansion(Base):
-    """A bulk change on its way through a programme's cards, a chunk at a time; killed anywhere, it goes on at its cursor.
+    """A bulk change on its way through a programme's cards, chunk by chunk; killed anywhere, it goes on at its cursor.
 
     `tier_id` narrows the audience; `reason` is offer_started, offer_ended, design or restore.
     """

