@@ -6,16 +6,6 @@ from typing import Any, Protocol
 Json = dict[str, Any]
 
 
-class PushHub(Protocol):
-    """The APNs stand-in, as a phone meets it: one line for each push token."""
-
-    def subscribe(self, token: str, on_push: Callable[[str], None]) -> None:
-        """Make the token known; on_push is given the topic of each accepted push."""
-
-    def unsubscribe(self, token: str) -> None:
-        """Retire the token: from now on pushes to it are answered 410."""
-
-
 class GoogleWallet(Protocol):
     """The Google Wallet stand-in, as an account on a phone meets it."""
 
