@@ -1,0 +1,175 @@
+"""Who is signed in, and whether they may be here. Flask-Login keeps the session; this decides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+import flask_login
+from flask import Flask, redirect, request, session, url_for
+from sqlalchemy import select
+
+from app.errors import Forbidden, Unauthorised
+from app.staff import audit, rules
+from app.staff.models import ROLES, Staff
+from app.web import world
+from app.world import World
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SHIFT = timedelta(hours=14)
+KEPT_AT_SIGN_IN = ("language", "terminal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaffIdentity:
+    """The person of this request, as plain values."""
+
+    id: int
+    public_id: str
+    name: str
+    email: str
+    role: str
+    programme_id: int | None
+    store_id: int | None
+    language: str
+    has_totp: bool
+    session_epoch: int
+
+    @property
+    def actor(self) -> str:
+        """How the ledger and the audit log name this person."""
+        return f"staff:{self.public_id}"
+
+    def may(self, *roles: str) -> bool:
+        return rules.may(self.role, roles)
+
+
+class SignedIn(flask_login.UserMixin):  # type: ignore[misc]  # Flask-Login has no types
+    """What Flask-Login keeps; the id names the session's epoch, so a new password ends old sessions."""
+
+    def __init__(self, identity: StaffIdentity) -> None:
+        self.identity = identity
+
+    def get_id(self) -> str:
+        return f"{self.identity.public_id}:{self.identity.session_epoch}"
+
+
+def install(app: Flask, parts: World) -> None:
+    """Keep people signed in with a cookie that scripts cannot read and other sites cannot send."""
+    secure = parts.settings.secure
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-tessera" if secure else "tessera",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=SHIFT,
+    )
+    manager = flask_login.LoginManager()
+    manager.user_loader(_load)
+    manager.init_app(app)
+    app.context_processor(_for_templates)
+
+
+def signed_in() -> StaffIdentity | None:
+    """The person of this request, or None."""
+    user = flask_login.current_user
+    return user.identity if user.is_authenticated else None
+
+
+def current_staff() -> StaffIdentity:
+    """The person of this request; only for views behind `requires`.
+
+    Raises: Unauthorised `signed_out`.
+    """
+    identity = signed_in()
+    if identity is None:
+        raise Unauthorised("signed_out", "Your session has ended. Sign in again.")
+    return identity
+
+
+def requires(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only these roles (and the owner) into a view; without roles, everyone who is signed in.
+
+    Pages send strangers to the sign-in page; the rest answer 401. A role too small is 403 and a line in the audit log.
+    """
+    if not set(roles) <= set(ROLES):
+        raise ValueError(f"unknown role among {roles}")
+
+    def guard(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            identity = signed_in()
+            if identity is None:
+                return cast("R", _ask_to_sign_in())
+            if not rules.may(identity.role, roles):
+                _refuse(identity)
+            return view(*args, **kwargs)
+
+        guarded.allowed_roles = roles  # type: ignore[attr-defined]  # read by the test that lists every route
+        return guarded
+
+    return guard
+
+
+def start_session(staff: Staff) -> None:
+    """Sign a person in, in a new session that keeps nothing of the stranger's but the language and the terminal."""
+    kept = {name: session[name] for name in KEPT_AT_SIGN_IN if name in session}
+    session.clear()
+    session.update({"language": staff.language, **kept})
+    session.permanent = True
+    flask_login.login_user(SignedIn(identity_of(staff)))
+
+
+def end_session() -> None:
+    """Sign out; the terminal stays known, so that its wrong tries go on counting."""
+    kept = {name: session[name] for name in KEPT_AT_SIGN_IN if name in session}
+    flask_login.logout_user()
+    session.clear()
+    session.update(kept)
+
+
+def identity_of(staff: Staff) -> StaffIdentity:
+    """A person's row as plain values."""
+    return StaffIdentity(
+        id=staff.id,
+        public_id=staff.public_id,
+        name=staff.name,
+        email=staff.email,
+        role=staff.role,
+        programme_id=staff.programme_id,
+        store_id=staff.store_id,
+        language=staff.language,
+        has_totp=staff.totp_sealed is not None,
+        session_epoch=staff.session_epoch,
+    )
+
+
+def _load(user_id: str) -> SignedIn | None:
+    name, _, epoch = user_id.partition(":")
+    with world().database.reading() as reading:
+        staff = reading.scalars(select(Staff).where(Staff.public_id == name, Staff.active)).one_or_none()
+    if staff is None or str(staff.session_epoch) != epoch:
+        return None
+    return SignedIn(identity_of(staff))
+
+
+def _ask_to_sign_in() -> Any:
+    if request.headers.get("X-Requested-With") == "fetch":
+        raise Unauthorised("signed_out", "Your session has ended. Sign in again.")
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("staff.login", next=back), code=303)
+
+
+def _refuse(identity: StaffIdentity) -> None:
+    parts = world()
+    subject = f"{request.method} {request.path}"
+    with parts.database.unit_of_work() as writing:
+        audit.record(writing, actor=identity.actor, action="forbidden", subject=subject, now=parts.clock())
+    raise Forbidden("role_too_small", "Your role does not include this page. Ask the owner if you need it.")
+
+
+def _for_templates() -> dict[str, Any]:
+    return {"signed_in": signed_in}
