@@ -1,17 +1,25 @@
-"""What the REST API's answer means: classified by reason first, then by status."""
+"""What the REST API's answer means: classified by Google's reason first, then by the status."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from passes.errors import InvalidPass
 from passes.google.api import Request
 from passes.google.ids import ResourceId
 from passes.google.schema import Body
 from passes.outcome import Outcome
 
+RETRY_AFTER_MAX_S = 24 * 3600
+MESSAGE_MAX_CHARACTERS = 500
+
 
 class Meaning(Enum):
+    """What Google said, in a word. GIVEN_UP: the object is missing, and nobody wants it any more."""
+
     DONE = "done"
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
@@ -34,7 +42,7 @@ class Step(Enum):
 
     NOTHING = "nothing"
     WAIT = "wait"
-    REFRESH_TOKEN = "refresh_token"  # noqa: S105  a name, no secret
+    REFRESH_TOKEN = "refresh_token"
     REPEAT_SILENTLY = "repeat_silently"
     INSERT_CLASS = "insert_class"
     INSERT_OBJECT = "insert_object"
@@ -63,9 +71,11 @@ class Answer:
     """What came back, and what it asks of us.
 
     Attributes:
+        outcome: TRY_AGAIN with REPEAT_SILENTLY becomes DELIVERED (silently) when that repeat is accepted; nothing of the
+            refused request was applied.
         breaker: the breaker it counts for; `opens` says that this one answer is enough.
         retry_after_s: what Google asked for, in seconds; None if it did not.
-        reason, message: Google's words, for the operator; they hold no personal data of ours.
+        reason, message: Google's words, for the operator.
         body: the JSON of a 2xx answer.
     """
 
@@ -82,7 +92,119 @@ class Answer:
     body: Body | None = None
 
 
-def read(  # noqa: PLR0913  the whole of an HTTP answer and what we know about the card
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page of a list; `next_token` is None on the last."""
+
+    resources: tuple[Body, ...]
+    next_token: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Error:
+    """What Google's error body says; empty where there is none, as from a proxy."""
+
+    reasons: tuple[str, ...] = ()
+    message: str = ""
+
+
+_POLICY = {
+    Meaning.DONE: Answer(outcome=Outcome.DELIVERED, meaning=Meaning.DONE),
+    # Twenty in a row open the breaker: then it is not the cards that are wrong.
+    Meaning.INVALID: Answer(
+        outcome=Outcome.REFUSED, meaning=Meaning.INVALID, step=Step.TELL_OPERATOR, breaker=Breaker.CONFIGURATION
+    ),
+    Meaning.UNAUTHENTICATED: Answer(
+        outcome=Outcome.TRY_AGAIN, meaning=Meaning.UNAUTHENTICATED, step=Step.REFRESH_TOKEN, scope=Scope.SENDER
+    ),
+    Meaning.PERMISSION: Answer(
+        outcome=Outcome.REFUSED,
+        meaning=Meaning.PERMISSION,
+        step=Step.TELL_OPERATOR,
+        scope=Scope.SENDER,
+        breaker=Breaker.CREDENTIAL,
+        opens=True,
+    ),
+    Meaning.NOTIFICATION_QUOTA: Answer(
+        outcome=Outcome.TRY_AGAIN, meaning=Meaning.NOTIFICATION_QUOTA, step=Step.REPEAT_SILENTLY
+    ),
+    Meaning.RATE: Answer(outcome=Outcome.TRY_AGAIN, meaning=Meaning.RATE, step=Step.WAIT, scope=Scope.SENDER),
+    Meaning.MISSING_OBJECT: Answer(outcome=Outcome.TRY_AGAIN, meaning=Meaning.MISSING_OBJECT, step=Step.INSERT_OBJECT),
+    Meaning.MISSING_CLASS: Answer(outcome=Outcome.TRY_AGAIN, meaning=Meaning.MISSING_CLASS, step=Step.INSERT_CLASS),
+    Meaning.MISSING_ISSUER: Answer(
+        outcome=Outcome.REFUSED,
+        meaning=Meaning.MISSING_ISSUER,
+        step=Step.TELL_OPERATOR,
+        scope=Scope.SENDER,
+        breaker=Breaker.CONFIGURATION,
+        opens=True,
+    ),
+    Meaning.GIVEN_UP: Answer(outcome=Outcome.GONE, meaning=Meaning.GIVEN_UP),
+    Meaning.ALREADY_EXISTS: Answer(outcome=Outcome.TRY_AGAIN, meaning=Meaning.ALREADY_EXISTS, step=Step.PATCH),
+    Meaning.TRANSIENT: Answer(
+        outcome=Outcome.TRY_AGAIN, meaning=Meaning.TRANSIENT, step=Step.WAIT, breaker=Breaker.VENDOR
+    ),
+    Meaning.NO_ANSWER: Answer(
+        outcome=Outcome.TRY_AGAIN, meaning=Meaning.NO_ANSWER, step=Step.WAIT, breaker=Breaker.VENDOR
+    ),
+    Meaning.UNREADABLE: Answer(
+        outcome=Outcome.TRY_AGAIN, meaning=Meaning.UNREADABLE, step=Step.WAIT, breaker=Breaker.VENDOR
+    ),
+    Meaning.UNEXPECTED: Answer(
+        outcome=Outcome.TRY_AGAIN,
+        meaning=Meaning.UNEXPECTED,
+        step=Step.WAIT,
+        scope=Scope.SENDER,
+        breaker=Breaker.CONFIGURATION,
+    ),
+}
+_MAYBE_APPLIED = (Meaning.TRANSIENT, Meaning.NO_ANSWER, Meaning.UNREADABLE, Meaning.UNEXPECTED)
+
+# Only whole reasons are compared: a message about permissions may well hold the word "quota".
+_BY_REASON = {
+    "invalidresource": Meaning.INVALID,
+    "badrequest": Meaning.INVALID,
+    "invalidargument": Meaning.INVALID,
+    "invalidparameter": Meaning.INVALID,
+    "parseerror": Meaning.INVALID,
+    "autherror": Meaning.UNAUTHENTICATED,
+    "unauthenticated": Meaning.UNAUTHENTICATED,
+    "unauthorized": Meaning.UNAUTHENTICATED,
+    "permissiondenied": Meaning.PERMISSION,
+    "forbidden": Meaning.PERMISSION,
+    "insufficientpermissions": Meaning.PERMISSION,
+    "accessnotconfigured": Meaning.PERMISSION,
+    "servicedisabled": Meaning.PERMISSION,
+    "quotaexceeded": Meaning.NOTIFICATION_QUOTA,
+    "ratelimitexceeded": Meaning.RATE,
+    "userratelimitexceeded": Meaning.RATE,
+    "dailylimitexceeded": Meaning.RATE,
+    "resourceexhausted": Meaning.RATE,
+    "notfound": Meaning.MISSING_OBJECT,
+    "resourcenotfound": Meaning.MISSING_OBJECT,
+    "classnotfound": Meaning.MISSING_CLASS,
+    "alreadyexists": Meaning.ALREADY_EXISTS,
+    "duplicate": Meaning.ALREADY_EXISTS,
+    "conditionnotmet": Meaning.TRANSIENT,
+    "aborted": Meaning.TRANSIENT,
+    "backenderror": Meaning.TRANSIENT,
+    "internal": Meaning.TRANSIENT,
+    "internalerror": Meaning.TRANSIENT,
+    "unavailable": Meaning.TRANSIENT,
+    "deadlineexceeded": Meaning.TRANSIENT,
+}
+_BY_STATUS = {
+    401: Meaning.UNAUTHENTICATED,
+    403: Meaning.PERMISSION,
+    404: Meaning.MISSING_OBJECT,
+    408: Meaning.TRANSIENT,
+    409: Meaning.ALREADY_EXISTS,
+    412: Meaning.TRANSIENT,
+    429: Meaning.RATE,
+}
+
+
+def read(
     request: Request,
     status: int,
     headers: Mapping[str, str],
@@ -97,41 +219,160 @@ def read(  # noqa: PLR0913  the whole of an HTTP answer and what we know about t
     Args:
         token_refreshed: this was the repeat after a fresh token, so another 401 is final.
         given_up: a delete callback came and the card is no longer active, so a missing object is no fault.
+
+    Source: Google Wallet, "Error codes"; Google APIs, "Standard error responses".
     """
-    raise NotImplementedError
+    if 200 <= status < 300:
+        return replace(_accepted(request, content), status=status)
+    error = _error(content)
+    meaning = _meaning(request, status, error)
+    if meaning is Meaning.MISSING_OBJECT and given_up:
+        meaning = Meaning.GIVEN_UP
+    answer = _policy(request, meaning)
+    if meaning is Meaning.UNAUTHENTICATED and token_refreshed:
+        answer = replace(answer, step=Step.TELL_OPERATOR, breaker=Breaker.CREDENTIAL, opens=True)
+    return replace(
+        answer,
+        status=status,
+        reason=error.reasons[0] if error.reasons else "",
+        message=error.message,
+        retry_after_s=_retry_after_s(headers, now),
+    )
 
 
 def no_answer(request: Request, why: str) -> Answer:
     """Say what a timeout or a broken connection means."""
-    raise NotImplementedError
+    return replace(_policy(request, Meaning.NO_ANSWER), message=why[:MESSAGE_MAX_CHARACTERS])
 
 
 def resource(answer: Answer) -> Body:
     """The class or object in a 2xx answer, also where addMessage wraps it; empty if there is none."""
-    raise NotImplementedError
+    body = answer.body or {}
+    wrapped = body.get("resource")
+    return wrapped if isinstance(wrapped, dict) else body
 
 
 def has_users(body: Body) -> bool | None:
     """Google's own word on whether somebody holds this object; None if it did not say."""
-    raise NotImplementedError
+    value = body.get("hasUsers")
+    return value if isinstance(value, bool) else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    resources: tuple[Body, ...]
-    next_token: str | None
+def has_message(body: Body, message_id: str) -> bool:
+    """Whether an addMessage of which no answer came has been applied after all."""
+    messages = body.get("messages")
+    items = messages if isinstance(messages, list) else []
+    return any(isinstance(item, dict) and item.get("id") == message_id for item in items)
 
 
 def page(answer: Answer) -> Page:
     """One page of a list."""
-    raise NotImplementedError
+    body = answer.body or {}
+    found, pagination = body.get("resources"), body.get("pagination")
+    token = pagination.get("nextPageToken") if isinstance(pagination, dict) else None
+    resources = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return Page(resources=tuple(resources), next_token=token if isinstance(token, str) and token else None)
 
 
 def holders(found: Page) -> dict[ResourceId, bool]:
     """Which objects of a page are in somebody's wallet, where Google said."""
-    raise NotImplementedError
+    known: dict[ResourceId, bool] = {}
+    for item in found.resources:
+        held, text = has_users(item), item.get("id")
+        if held is None or not isinstance(text, str):
+            continue
+        try:
+            known[ResourceId.parse(text)] = held
+        except InvalidPass:
+            continue  # another tool of this issuer made it; it is none of ours
+    return known
 
 
-def save_uri(answer: Answer) -> str:
-    """The link that `api.insert_jwt` brought."""
-    raise NotImplementedError
+def save_uri(answer: Answer) -> str | None:
+    """The link that `api.insert_jwt` brought; None if there is none."""
+    uri = (answer.body or {}).get("saveUri")
+    return uri if isinstance(uri, str) and uri.startswith(("https://", "http://")) else None
+
+
+def _accepted(request: Request, content: bytes) -> Answer:
+    body = _object(content)
+    if body is None and not content.strip() and request.operation == "validateJwt":
+        body = {}
+    if body is None:
+        return replace(_policy(request, Meaning.UNREADABLE), message="a 2xx answer without a JSON object")
+    return replace(_policy(request, Meaning.DONE), body=body)
+
+
+def _policy(request: Request, meaning: Meaning) -> Answer:
+    answer = _POLICY[meaning]
+    if meaning in _MAYBE_APPLIED and not request.repeatable:
+        return replace(answer, step=Step.LOOK_FOR_MESSAGE)
+    return answer
+
+
+def _meaning(request: Request, status: int, error: _Error) -> Meaning:
+    by_reason = [_BY_REASON[key] for reason in error.reasons if (key := _folded(reason)) in _BY_REASON]
+    meaning = by_reason[0] if by_reason else _by_status(status)
+    if meaning is Meaning.NOTIFICATION_QUOTA and (status != 403 or not request.alerts):
+        return Meaning.RATE
+    if meaning is Meaning.ALREADY_EXISTS and request.operation != "insert":
+        return Meaning.TRANSIENT
+    if meaning is Meaning.MISSING_OBJECT:
+        return _what_is_missing(request, error.message)
+    return meaning
+
+
+def _by_status(status: int) -> Meaning:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return Meaning.TRANSIENT
+    return Meaning.INVALID if status >= 400 else Meaning.UNEXPECTED
+
+
+def _what_is_missing(request: Request, message: str) -> Meaning:
+    if request.kind is None:
+        return Meaning.MISSING_ISSUER if "/issuer/" in request.path else Meaning.UNEXPECTED
+    # An insert names an object that need not exist, and a list names a class only.
+    named = "object class" in message.lower() or "class not found" in message.lower()
+    if request.kind.is_class or request.operation in ("insert", "list") or named:
+        return Meaning.MISSING_CLASS
+    return Meaning.MISSING_OBJECT
+
+
+def _folded(reason: str) -> str:
+    return reason.replace("_", "").lower()
+
+
+def _error(content: bytes) -> _Error:
+    error = (_object(content) or {}).get("error")
+    if not isinstance(error, dict):
+        return _Error()
+    listed: list[object] = []
+    for name in ("errors", "details"):
+        items = error.get(name)
+        listed += [item.get("reason") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    reasons = [reason for reason in [*listed, error.get("status")] if isinstance(reason, str) and reason]
+    message = error.get("message")
+    printable = "".join(c if c.isprintable() else " " for c in message) if isinstance(message, str) else ""
+    return _Error(reasons=tuple(reasons), message=printable[:MESSAGE_MAX_CHARACTERS])
+
+
+def _object(content: bytes) -> Body | None:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
+    text = next((value.strip() for name, value in headers.items() if name.lower() == "retry-after"), "")
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]), RETRY_AFTER_MAX_S)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    seconds = int(((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return min(max(seconds, 0), RETRY_AFTER_MAX_S)
