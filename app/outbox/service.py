@@ -112,13 +112,13 @@ def raise_want_range(
 ) -> int:
     """Let the addresses of many cards want their cards' present version, in one statement.
 
-    The range is open below and closed above (`from_card_id` < id <= `to_card_id`), as a cursor moves. `tier_id` None:
+    Both ends of the range belong to it. `tier_id` None:
     all tiers. Returns: how many addresses now want something.
     """
     audience = [
         Card.id == Target.card_id,
         Card.programme_id == programme_id,
-        Target.card_id > from_card_id,
+        Target.card_id >= from_card_id,
         Target.card_id <= to_card_id,
         Target.state != "gone",
         Target.want < Card.version,

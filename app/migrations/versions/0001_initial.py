@@ -25,6 +25,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_audit_event_at"), "audit_event", ["at"], unique=False)
     op.create_index("ix_audit_event_subject", "audit_event", ["subject"], unique=False)
     op.create_table(
+        "delivery_tally",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("value", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("name", "label", "detail", name=op.f("pk_delivery_tally")),
+    )
+    op.create_table(
         "device",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("library_identifier", sa.String(), nullable=False),
