@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app.cards import people
 from app.cards.design import Design
 from app.cards.models import Card, Member, Programme, Store, Tier
-from app.ledger.models import Account, Reward
-from app.offers.models import Offer
+from app.ledger import service as ledger
+from app.ledger.models import Reward
+from app.offers import service as offers
+from app.offers.models import Occurrence, Offer
 
 ERASED = "erased"
 
@@ -110,7 +112,8 @@ class CardView:
     """Everything visible of one card at `as_of`.
 
     `short_name` is all that is said of the person ("Ayşe Y."), empty once erased. `offers` are live, the soonest to end
-    first; `latest` is the announced one that started last, or None. `next_tier` is None at the top.
+    first; `latest` is the announced one that started last, or None, and `latest_is_news` is False once a later
+    announcement has come and gone: going back to the older one is not worth a sound. `next_tier` is None at the top.
     """
 
     card_id: int
@@ -131,6 +134,7 @@ class CardView:
     next_tier: TierView | None
     offers: tuple[OfferView, ...]
     latest: OfferView | None
+    latest_is_news: bool
 
     @property
     def is_valid(self) -> bool:
@@ -145,7 +149,7 @@ class CardView:
     def with_offers(self, offers: Iterable[OfferView]) -> "CardView":
         """The same card with other live offers: how a preview shows what is not live yet."""
         ordered = _ordered(offers)
-        return replace(self, offers=ordered, latest=_latest(ordered))
+        return replace(self, offers=ordered, latest=_latest(ordered), latest_is_news=True)
 
 
 def card_view(session: Session, card: Card, *, now: datetime) -> CardView:
@@ -160,14 +164,16 @@ def card_views(session: Session, card_ids: Iterable[int], now: datetime) -> dict
         return {}
     programme_ids = sorted({card.programme_id for card in cards})
     programmes = _programmes(session, [card.programme for card in cards], programme_ids)
-    balances = _balances(session, [card.member_id for card in cards])
-    offers = _live_offers(session, programme_ids, now)
+    balances = ledger.balances_of(session, [card.member_id for card in cards])
+    live = {each: offers.live_in(session, each, now=now) for each in programme_ids}
+    over = _over(session, programme_ids, [offer for each in live.values() for offer in each])
     return {
         card.id: _view(
             card,
             programme=programmes[card.programme_id],
             balance=balances.get(card.member_id, 0),
-            offers=[offer for tier_id, offer in offers[card.programme_id] if tier_id in {None, card.tier_id}],
+            live=[offer for offer in live[card.programme_id] if offers.is_for(offer, card)],
+            over=[offer for offer in over[card.programme_id] if offers.is_for(offer, card)],
             short_name=_short_name(session, card.member),
             now=now,
         )
@@ -263,24 +269,22 @@ def _reward(row: Reward) -> RewardView:
     return RewardView(id=row.id, public_id=row.public_id, name=row.name, texts=row.texts, points=row.points)
 
 
-def _balances(session: Session, member_ids: Sequence[int]) -> dict[int, int]:
-    wanted = select(Account.member_id, Account.balance).where(
-        Account.member_id.in_(member_ids), Account.role == "avail", Account.unit == "points"
-    )
-    return {member_id: balance for member_id, balance in session.execute(wanted) if member_id and balance is not None}
-
-
-def _live_offers(
-    session: Session, programme_ids: Sequence[int], now: datetime
-) -> dict[int, list[tuple[int | None, OfferView]]]:
-    """By programme, with the tier each is for. `state` alone would show an offer past its end while nobody ticks."""
-    found: dict[int, list[tuple[int | None, OfferView]]] = defaultdict(list)
-    live = select(Offer).where(
-        Offer.programme_id.in_(programme_ids), Offer.state == "live", Offer.starts_at <= now, Offer.ends_at > now
-    )
-    for offer in session.scalars(live):
-        found[offer.programme_id].append((offer.tier_id, offer_view(offer)))
-    return found
+def _over(session: Session, programme_ids: Sequence[int], live: Iterable[Offer]) -> dict[int, list[Offer]]:
+    """Announcements that came after the oldest live one and are over, by programme; one statement if any is live."""
+    started = [offer.starts_at for offer in live if offer.announce]
+    over: dict[int, list[Offer]] = defaultdict(list)
+    if started:
+        shown = select(Occurrence.offer_id).where(Occurrence.kind == "start", Occurrence.status == "fired")
+        wanted = select(Offer).where(
+            Offer.programme_id.in_(programme_ids),
+            Offer.announce,
+            Offer.state.in_(("ended", "cancelled")),
+            Offer.starts_at >= min(started),
+            Offer.id.in_(shown),
+        )
+        for offer in session.scalars(wanted):
+            over[offer.programme_id].append(offer)
+    return over
 
 
 def _view(
@@ -288,13 +292,15 @@ def _view(
     *,
     programme: ProgrammeView,
     balance: int,
-    offers: Sequence[OfferView],
+    live: Sequence[Offer],
+    over: Sequence[Offer],
     short_name: str,
     now: datetime,
 ) -> CardView:
     tier = next((tier for tier in programme.tiers if tier.id == card.tier_id), None)
     position = tier.position if tier else -1
-    ordered = _ordered(offers) if card.status == "active" else ()
+    ordered = _ordered(offer_view(offer) for offer in live) if card.status == "active" else ()
+    latest = _latest(ordered)
     return CardView(
         card_id=card.id,
         member_id=card.member_id,
@@ -313,7 +319,8 @@ def _view(
         tier=tier,
         next_tier=next((tier for tier in programme.tiers if tier.position > position and tier.position > 0), None),
         offers=ordered,
-        latest=_latest(ordered),
+        latest=latest,
+        latest_is_news=latest is not None and all(gone.starts_at < latest.starts_at for gone in over),
     )
 
 
@@ -330,5 +337,4 @@ def _short_name(session: Session, member: Member) -> str:
     """First name and the initial of the last: enough to greet, too little to identify on a lock screen."""
     if member.status == ERASED or member.sealed is None:
         return ""
-    words = people.of(session, member).name.split()
-    return f"{words[0]} {words[-1][0]}." if len(words) > 1 else "".join(words)
+    return people.short_name(people.of(session, member).name)

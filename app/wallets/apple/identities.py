@@ -1,0 +1,192 @@
+"""The pass certificates in `certs/<pass type>/`: loaded once, looked at again when a file changes."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from app.errors import Busy
+from passes.apple.addresses import PASS_TYPE
+from passes.apple.identity import Identity
+from passes.apple.signing import Signer
+from passes.errors import IdentityError
+
+SHIPPED_INTERMEDIATE = Path(__file__).parent / "wwdr.pem"
+WARN_DAYS = 60
+URGENT_DAYS = 7
+
+Stamp = tuple[tuple[int, int] | None, ...]
+
+
+class Severity(Enum):
+    """How bad a finding is: nothing can be signed, it will soon be so, or all is well."""
+
+    BROKEN = "broken"
+    WARNING = "warning"
+    FINE = "fine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What `doctor` and the admin page say of one pass type. `days_left` is None where nothing could be loaded."""
+
+    pass_type: str
+    severity: Severity
+    sentence: str
+    hint: str
+    days_left: int | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """What one pass type signs and pushes with. `fingerprint` names it in caches and changes with the certificate."""
+
+    signer: Signer
+    fingerprint: str
+
+    @property
+    def chain_pem(self) -> bytes:
+        identity = self.signer.identity
+        return b"".join(one.public_bytes(Encoding.PEM) for one in (identity.certificate, identity.intermediate))
+
+    @property
+    def key_pem(self) -> bytes:
+        """The key without a password: for memory only, never for a file."""
+        key = self.signer.identity.key
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    stamp: Stamp
+    credential: Credential | None
+    fault: str
+
+
+class Identities:
+    """The credentials of one certs folder; safe to share between threads."""
+
+    def __init__(self, certs_dir: Path, *, password: str = "") -> None:
+        self._certs_dir = certs_dir
+        self._password = password
+        self._lock = threading.Lock()
+        self._loaded: dict[str, _Loaded] = {}
+
+    def credential(self, pass_type: str, *, at: datetime, team: str | None = None) -> Credential:
+        """The credential that may sign passes of this type (and team) at that moment.
+
+        Raises: Busy `no_pass_certificate` with the reason, in words, if there is none.
+        """
+        loaded = self._load(pass_type)
+        if loaded.credential is None:
+            raise self.refusal(pass_type, loaded.fault)
+        if problems := loaded.credential.signer.identity.problems(at=at, pass_type=pass_type, team=team):
+            raise self.refusal(pass_type, "; ".join(problems))
+        return loaded.credential
+
+    def signer(self, pass_type: str, *, at: datetime, team: str | None = None) -> Signer:
+        """As `credential`, for signing alone.
+
+        Raises: Busy `no_pass_certificate`.
+        """
+        return self.credential(pass_type, at=at, team=team).signer
+
+    def problems(self, programmes: Iterable[tuple[str, str]], *, at: datetime) -> list[Finding]:
+        """One finding for each distinct (pass type, team), good ones too, in the order given."""
+        return [self._finding(pass_type, team, at) for pass_type, team in dict.fromkeys(programmes)]
+
+    def refusal(self, pass_type: str, reason: str) -> Busy:
+        """The answer that stops issuing and nothing else."""
+        return Busy(
+            "no_pass_certificate",
+            f"Apple cards cannot be issued at the moment: {reason}.",
+            detail=pass_type,
+            retry_after_s=300,
+        )
+
+    def _finding(self, pass_type: str, team: str, at: datetime) -> Finding:
+        loaded = self._load(pass_type)
+        folder = self._certs_dir / pass_type
+        if loaded.credential is None:
+            hint = f"Put certificate.pem and key.pem into {folder}, or run: tessera certs csr {pass_type}"
+            return _broken(pass_type, loaded.fault, hint)
+        identity = loaded.credential.signer.identity
+        days, expires_at = identity.days_left(at), identity.valid_until
+        if problems := identity.problems(at=at, pass_type=pass_type, team=team):
+            hint = f"Renew it: tessera certs csr {pass_type}, then tessera certs import. The till goes on meanwhile."
+            return _broken(pass_type, "; ".join(problems), hint, days_left=days, expires_at=expires_at)
+        sentence = f"The certificate of {pass_type} is valid until {expires_at:%Y-%m-%d} ({days} days)."
+        hint = "" if days > WARN_DAYS else f"Renew it before then: tessera certs csr {pass_type}"
+        return Finding(
+            pass_type=pass_type,
+            severity=Severity.WARNING if hint else Severity.FINE,
+            sentence=sentence,
+            hint=hint,
+            days_left=days,
+            expires_at=expires_at,
+        )
+
+    def _load(self, pass_type: str) -> _Loaded:
+        if not PASS_TYPE.fullmatch(pass_type):
+            return _Loaded(stamp=(), credential=None, fault=f"{pass_type[:60]!r} is no pass type identifier")
+        folder = self._certs_dir / pass_type
+        paths = (folder / "certificate.pem", folder / "key.pem", folder / "wwdr.pem")
+        stamp = tuple(_stamp(path) for path in paths)
+        with self._lock:
+            known = self._loaded.get(pass_type)
+            if known is None or known.stamp != stamp:
+                known = self._loaded[pass_type] = self._read(paths, stamp)
+            return known
+
+    def _read(self, paths: tuple[Path, Path, Path], stamp: Stamp) -> _Loaded:
+        certificate, key, own_intermediate = paths
+        missing = [path.name for path, found in zip(paths[:2], stamp, strict=False) if found is None]
+        if missing:
+            return _Loaded(stamp=stamp, credential=None, fault=f"{' and '.join(missing)} is missing in {key.parent}")
+        try:
+            identity = Identity.from_files(
+                certificate=certificate,
+                key=key,
+                intermediates=own_intermediate if stamp[2] else SHIPPED_INTERMEDIATE,
+                password=self._password_for(key),
+            )
+            signer = Signer.prepare(identity)
+        except IdentityError as problem:
+            return _Loaded(stamp=stamp, credential=None, fault=str(problem))
+        fingerprint = identity.certificate.fingerprint(SHA256()).hex()
+        return _Loaded(stamp=stamp, credential=Credential(signer=signer, fingerprint=fingerprint), fault="")
+
+    def _password_for(self, key: Path) -> bytes | None:
+        """One password serves all pass types; a key that is not encrypted needs none and would refuse it."""
+        try:
+            encrypted = b"ENCRYPTED" in key.read_bytes()[:4096]
+        except OSError:
+            return None
+        return self._password.encode() if self._password and encrypted else None
+
+
+def _broken(
+    pass_type: str, fault: str, hint: str, *, days_left: int | None = None, expires_at: datetime | None = None
+) -> Finding:
+    return Finding(
+        pass_type=pass_type,
+        severity=Severity.BROKEN,
+        sentence=f"Passes of {pass_type} cannot be signed: {fault}.",
+        hint=hint,
+        days_left=days_left,
+        expires_at=expires_at,
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
