@@ -12,8 +12,8 @@ from app.db import Base, BigId, Instant
 class Offer(Base):
     """A time-limited benefit for all members of a programme or of one tier.
 
-    `state`: scheduled, live, ended, cancelled. The instants are what the local times meant in `timezone` when it was saved.
-    `texts`: {language: {"title": …, "body": …}}. `announce`: whether its title is put on the lock screen at the start.
+    `state`: scheduled, live, ended, cancelled. The instants are what the local times meant in `timezone` when it was
+    saved. `texts`: {language: {"title": …, "body": …}}. `announce`: whether the lock screen shows its title at the start.
     """
 
     __tablename__ = "offer"

@@ -32,7 +32,7 @@ class Errand:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of an errand. `breaker`: the configuration or credential fault that stops the whole sender, in words."""
+    """What became of an errand. `breaker`: the fault that stops the whole sender, in words."""
 
     errand: Errand
     outcome: Outcome

@@ -10,7 +10,7 @@ from app.db import Base, BigId, Instant
 
 
 class GoogleClass(Base):
-    """The loyalty class of one tier of a programme (`tier_id` null: no tiers). `sent` is the body Google last acknowledged."""
+    """The loyalty class of one tier of a programme; `sent` is the body Google last acknowledged."""
 
     __tablename__ = "google_class"
 
