@@ -36,8 +36,17 @@ class LocalServer:
     def __init__(self, application: WSGIApplication, port: int = 0) -> None:
         self._live: dict[int, socket.socket] = {}
         handler = type("Handler", (_Handler,), {"live": self._live})
-        self._server: BaseWSGIServer = make_server(HOST, port, application, threaded=True, request_handler=handler)
-        self.port: int = self._server.server_port
+        # Bound here, because werkzeug ends the whole process when the port is taken.
+        with socket.create_server((HOST, port), backlog=512) as bound:
+            self._server: BaseWSGIServer = make_server(
+                HOST,
+                bound.getsockname()[1],
+                application,
+                threaded=True,
+                request_handler=handler,
+                fd=bound.fileno(),
+            )
+        self.port: int = self._server.port
         self.url = f"http://{HOST}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

@@ -1,0 +1,42 @@
+"""`python -m app.sandbox --folder DIR`: the sandbox as a process; DIR/sandbox.json holds its addresses once ready."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from app.sandbox.phone_pages import create_pages
+from app.sandbox.sandbox import Sandbox
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.sandbox", description="Stand-ins for APNs and Google Wallet.")
+    parser.add_argument("--folder", type=Path, required=True, help="where keys and state are kept")
+    parser.add_argument("--port-base", type=int, default=0, help="five ports from this one on; free ones without it")
+    parser.add_argument("--pass-type", action="append", default=[], help="issue a pass identity (may be repeated)")
+    parser.add_argument("--team", default="TEAM123456", help="the team of the pass identities")
+    parser.add_argument("--product-url", default="", help="where the phones find the product")
+    given = parser.parse_args(arguments)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    (given.folder / "sandbox.json").unlink(missing_ok=True)
+    try:
+        sandbox = Sandbox(
+            given.folder, port_base=given.port_base, product_url=given.product_url, create_pages=create_pages
+        )
+        for pass_type in given.pass_type:
+            sandbox.issue_pass_identity(pass_type, given.team)
+        with sandbox:
+            print(json.dumps(sandbox.addresses()), flush=True)
+            over.wait()
+    except (OSError, ValueError) as error:
+        print(f"The sandbox cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
