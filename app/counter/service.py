@@ -87,7 +87,7 @@ def earn(session: Session, card: Card, sale: Sale, *, by: Actor, now: datetime) 
 
 def redeem_points(
     session: Session,
-    card_id: int,
+    card: Card,
     points: int,
     *,
     by: Actor,
@@ -108,7 +108,7 @@ def redeem_points(
 
 def redeem_reward(
     session: Session,
-    card_id: int,
+    card: Card,
     reward: Reward,
     *,
     by: Actor,
@@ -130,7 +130,7 @@ def redeem_reward(
 
 def redeem_offer(
     session: Session,
-    card_id: int,
+    card: Card,
     offer: Offer,
     *,
     by: Actor,

@@ -13,7 +13,7 @@ class Offer(Base):
     """A time-limited benefit for all members of a programme or of one tier.
 
     `state`: scheduled, live, ended, cancelled. The instants are what the local times meant in `timezone` when it was
-    saved. `texts`: {language: {"title": …, "body": …}}. `announce`: whether the lock screen shows its title at the start.
+    saved. `texts`: {language: {"title": …, "body": …}}. `announce`: whether its start is shown on the lock screen.
     """
 
     __tablename__ = "offer"
