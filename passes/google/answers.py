@@ -10,31 +10,29 @@ from enum import Enum
 from passes.errors import InvalidPass
 from passes.google.api import Request
 from passes.google.ids import ResourceId
+from passes.google.meaning import Meaning, meaning_of
 from passes.google.schema import Body
 from passes.outcome import Outcome
 
+__all__ = [
+    "Answer",
+    "Breaker",
+    "Meaning",
+    "Page",
+    "Scope",
+    "Step",
+    "has_message",
+    "has_users",
+    "holders",
+    "no_answer",
+    "page",
+    "read",
+    "resource",
+    "save_uri",
+]
+
 RETRY_AFTER_MAX_S = 24 * 3600
 MESSAGE_MAX_CHARACTERS = 500
-
-
-class Meaning(Enum):
-    """What Google said, in a word. GIVEN_UP: the object is missing, and nobody wants it any more."""
-
-    DONE = "done"
-    INVALID = "invalid"
-    UNAUTHENTICATED = "unauthenticated"
-    PERMISSION = "permission"
-    NOTIFICATION_QUOTA = "notification_quota"
-    RATE = "rate"
-    MISSING_OBJECT = "missing_object"
-    MISSING_CLASS = "missing_class"
-    MISSING_ISSUER = "missing_issuer"
-    GIVEN_UP = "given_up"
-    ALREADY_EXISTS = "already_exists"
-    TRANSIENT = "transient"
-    NO_ANSWER = "no_answer"
-    UNREADABLE = "unreadable"
-    UNEXPECTED = "unexpected"
 
 
 class Step(Enum):
@@ -71,8 +69,7 @@ class Answer:
     """What came back, and what it asks of us.
 
     Attributes:
-        outcome: TRY_AGAIN with REPEAT_SILENTLY becomes DELIVERED (silently) when that repeat is accepted; nothing of the
-            refused request was applied.
+        outcome: TRY_AGAIN with REPEAT_SILENTLY becomes DELIVERED (silently) when that repeat is accepted.
         breaker: the breaker it counts for; `opens` says that this one answer is enough.
         retry_after_s: what Google asked for, in seconds; None if it did not.
         reason, message: Google's words, for the operator.
@@ -160,49 +157,6 @@ _POLICY = {
 }
 _MAYBE_APPLIED = (Meaning.TRANSIENT, Meaning.NO_ANSWER, Meaning.UNREADABLE, Meaning.UNEXPECTED)
 
-# Only whole reasons are compared: a message about permissions may well hold the word "quota".
-_BY_REASON = {
-    "invalidresource": Meaning.INVALID,
-    "badrequest": Meaning.INVALID,
-    "invalidargument": Meaning.INVALID,
-    "invalidparameter": Meaning.INVALID,
-    "parseerror": Meaning.INVALID,
-    "autherror": Meaning.UNAUTHENTICATED,
-    "unauthenticated": Meaning.UNAUTHENTICATED,
-    "unauthorized": Meaning.UNAUTHENTICATED,
-    "permissiondenied": Meaning.PERMISSION,
-    "forbidden": Meaning.PERMISSION,
-    "insufficientpermissions": Meaning.PERMISSION,
-    "accessnotconfigured": Meaning.PERMISSION,
-    "servicedisabled": Meaning.PERMISSION,
-    "quotaexceeded": Meaning.NOTIFICATION_QUOTA,
-    "ratelimitexceeded": Meaning.RATE,
-    "userratelimitexceeded": Meaning.RATE,
-    "dailylimitexceeded": Meaning.RATE,
-    "resourceexhausted": Meaning.RATE,
-    "notfound": Meaning.MISSING_OBJECT,
-    "resourcenotfound": Meaning.MISSING_OBJECT,
-    "classnotfound": Meaning.MISSING_CLASS,
-    "alreadyexists": Meaning.ALREADY_EXISTS,
-    "duplicate": Meaning.ALREADY_EXISTS,
-    "conditionnotmet": Meaning.TRANSIENT,
-    "aborted": Meaning.TRANSIENT,
-    "backenderror": Meaning.TRANSIENT,
-    "internal": Meaning.TRANSIENT,
-    "internalerror": Meaning.TRANSIENT,
-    "unavailable": Meaning.TRANSIENT,
-    "deadlineexceeded": Meaning.TRANSIENT,
-}
-_BY_STATUS = {
-    401: Meaning.UNAUTHENTICATED,
-    403: Meaning.PERMISSION,
-    404: Meaning.MISSING_OBJECT,
-    408: Meaning.TRANSIENT,
-    409: Meaning.ALREADY_EXISTS,
-    412: Meaning.TRANSIENT,
-    429: Meaning.RATE,
-}
-
 
 def read(
     request: Request,
@@ -219,13 +173,11 @@ def read(
     Args:
         token_refreshed: this was the repeat after a fresh token, so another 401 is final.
         given_up: a delete callback came and the card is no longer active, so a missing object is no fault.
-
-    Source: Google Wallet, "Error codes"; Google APIs, "Standard error responses".
     """
     if 200 <= status < 300:
         return replace(_accepted(request, content), status=status)
     error = _error(content)
-    meaning = _meaning(request, status, error)
+    meaning = meaning_of(request, status, error.reasons, error.message)
     if meaning is Meaning.MISSING_OBJECT and given_up:
         meaning = Meaning.GIVEN_UP
     answer = _policy(request, meaning)
@@ -310,40 +262,6 @@ def _policy(request: Request, meaning: Meaning) -> Answer:
     return answer
 
 
-def _meaning(request: Request, status: int, error: _Error) -> Meaning:
-    by_reason = [_BY_REASON[key] for reason in error.reasons if (key := _folded(reason)) in _BY_REASON]
-    meaning = by_reason[0] if by_reason else _by_status(status)
-    if meaning is Meaning.NOTIFICATION_QUOTA and (status != 403 or not request.alerts):
-        return Meaning.RATE
-    if meaning is Meaning.ALREADY_EXISTS and request.operation != "insert":
-        return Meaning.TRANSIENT
-    if meaning is Meaning.MISSING_OBJECT:
-        return _what_is_missing(request, error.message)
-    return meaning
-
-
-def _by_status(status: int) -> Meaning:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status >= 500:
-        return Meaning.TRANSIENT
-    return Meaning.INVALID if status >= 400 else Meaning.UNEXPECTED
-
-
-def _what_is_missing(request: Request, message: str) -> Meaning:
-    if request.kind is None:
-        return Meaning.MISSING_ISSUER if "/issuer/" in request.path else Meaning.UNEXPECTED
-    # An insert names an object that need not exist, and a list names a class only.
-    named = "object class" in message.lower() or "class not found" in message.lower()
-    if request.kind.is_class or request.operation in ("insert", "list") or named:
-        return Meaning.MISSING_CLASS
-    return Meaning.MISSING_OBJECT
-
-
-def _folded(reason: str) -> str:
-    return reason.replace("_", "").lower()
-
-
 def _error(content: bytes) -> _Error:
     error = (_object(content) or {}).get("error")
     if not isinstance(error, dict):
@@ -372,7 +290,7 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
         return min(int(text[:9]), RETRY_AFTER_MAX_S)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     seconds = int(((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
     return min(max(seconds, 0), RETRY_AFTER_MAX_S)

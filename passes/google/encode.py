@@ -46,6 +46,9 @@ def body(resource: Resource) -> Body:
     """
     encoded = _unchecked(resource)
     report = Report()
+    button = resource.app_link
+    if button is not None and not button.uri and not button.package_name:
+        report.add("choice", "app_link", "leads nowhere", "give a web address or an Android package")
     if isinstance(resource, ClassShared) and resource.template is not None:
         _check_template(resource.template, report)
     report.found += schema.problems(kind_of(resource).schema, encoded)

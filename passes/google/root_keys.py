@@ -38,7 +38,7 @@ class RootKeys:
         return tuple(root for root in self.keys if root.expires_at is None or root.expires_at > now)
 
     def refresh_at(self, *, fetched_at: datetime, max_age_s: int) -> datetime:
-        """When to fetch again: after the HTTP cache's time, an hour before the next key expires, never within a minute."""
+        """When to fetch again: after the HTTP cache's time, an hour before a key expires, never within a minute."""
         expiries = [root.expires_at for root in self.live(fetched_at) if root.expires_at is not None]
         soonest = min([fetched_at + timedelta(seconds=max_age_s), *(expiry - _BEFORE_EXPIRY for expiry in expiries)])
         return max(soonest, fetched_at + _BETWEEN_FETCHES)
