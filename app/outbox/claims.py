@@ -44,6 +44,12 @@ def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | 
     return min(soonest, default=None)
 
 
+def due_count(session: Session, *, channel: str, sender_id: int, lane: Lane, limit: int, now_ms: int) -> int:
+    """How many rows could be claimed now, counting no further than *limit*."""
+    due = select(Target.id).where(_in_lane(channel, lane), Target.sender_id == sender_id, Target.not_before <= now_ms)
+    return session.scalar(select(func.count()).select_from(due.limit(limit).subquery())) or 0
+
+
 def claim(session: Session, *, channel: str, sender_id: int, lane: Lane, limit: int, now_ms: int) -> list[Target]:
     """Take up to *limit* due rows under a lease; nobody else gets them until it runs out.
 
@@ -156,7 +162,8 @@ def _settle_late(session: Session, late: Sequence[Settlement], leases: Mapping[i
     free = [one for one in late if leases[one.target_id] in (None, VOID)]
     unsent = bindparam("v_version", type_=BigInteger) - 1
     lowered = case((Target.done > unsent, unsent), else_=Target.done)
-    for group, values in ((held, {"lease": VOID}), (free, {"lease": None, "not_before": now_ms})):
+    again = {"attempts": Target.attempts + 1}  # so that the next send is not taken for the first of a known state
+    for group, values in ((held, {"lease": VOID}), (free, {"lease": None, "not_before": now_ms, **again})):
         rows = [{"k_id": one.target_id, "v_version": one.version} for one in sorted(group, key=lambda s: s.target_id)]
         _each(session, rows, {"done": lowered, **values}, leased=False)
 

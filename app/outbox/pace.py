@@ -24,7 +24,7 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """Leave to send: how many, when the first may leave, and how far apart. `probe`: one row tries a closing breaker."""
+    """Leave to send: how many, from when, and how far apart. `probe`: one row, to try a closing breaker."""
 
     count: int
     start_ms: int
@@ -32,7 +32,7 @@ class Slot:
     probe: bool = False
 
 
-def reserve(  # noqa: PLR0913  who, how much, when
+def reserve(
     session: Session, sender_id: int, pace: Pace, *, count: int, lane: Lane, now_ms: int, max_wait_ms: int = 1_000
 ) -> Slot | None:
     """Take *count* calls from the sender's budget; None: come back later, and claim nothing before.

@@ -67,7 +67,7 @@ def ensure_target(
     done = min(done, want)
     values = {
         "channel": channel, "sender_id": sender_id, "card_id": card_id, "address_id": address_id,
-        "want": want, "done": done, "fetched": 0, "lane": int(lane), "not_before": now_ms, "dirty_since": now_ms,
+        "want": want, "done": done, "fetched": done, "lane": int(lane), "not_before": now_ms, "dirty_since": now_ms,
         "told_at": now_ms, "attempts": 0, "state": "live", "last_status": 0, "last_reason": "", "last_at": 0,
     }  # fmt: skip
     key = and_(
@@ -82,7 +82,9 @@ def ensure_target(
         return found
     if rows_changed(session, _insert(session, Target).values(values).on_conflict_do_nothing()) == 0:
         revive = {"state": "live", "want": want, "lease": None, "attempts": 0, "not_before": now_ms}
-        session.execute(update(Target).where(key, Target.state == "gone").values(revive | {"done": done}))
+        session.execute(
+            update(Target).where(key, Target.state == "gone").values(revive | {"done": done, "fetched": done})
+        )
         session.execute(update(Target).where(key, Target.want < want).values(want=want, dirty_since=now_ms))
     return session.scalars(existing).one()
 
@@ -135,20 +137,23 @@ def raise_want_range(
 
 
 def raise_classes(session: Session, *, programme_id: int, lane: Lane, now_ms: int) -> int:
-    """Let every Google class of a programme be told anew: after its design, tiers or live offers changed."""
+    """Let every Google class of a programme be told anew: after its design, tiers or live offers changed.
+
+    There is no window: a class changes seldom, and an offer's start is awaited to the second.
+    """
     classes = select(GOOGLE_CLASS.c.id).where(GOOGLE_CLASS.c.programme_id == programme_id)
     return rows_changed(
         session,
         update(Target)
         .where(Target.channel == "google_class", Target.address_id.in_(classes), Target.state != "gone")
-        .values(want=Target.want + 1, **_waiting(lane, now_ms))
+        .values(want=Target.want + 1, **_waiting(lane, now_ms, window_ms=0))
         .execution_options(synchronize_session=False),
     )
 
 
-def _waiting(lane: Lane, now_ms: int) -> dict[str, Any]:
+def _waiting(lane: Lane, now_ms: int, *, window_ms: int | None = None) -> dict[str, Any]:
     """Columns of a row that begins to wait, or that waits already and now waits for more."""
-    soon = now_ms + WINDOW_MS[lane]
+    soon = now_ms + (WINDOW_MS[lane] if window_ms is None else window_ms)
     more_urgent = and_(Target.lane > lane, Target.lease.is_(None), Target.not_before > soon)
     return {
         "lane": case((and_(DIRTY, Target.lane < lane), Target.lane), else_=int(lane)),
