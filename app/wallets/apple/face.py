@@ -1,0 +1,225 @@
+"""A card as an iPhone shows it: which value stands in which field, in the holder's language.
+
+The pass is written in one language, the holder's, so it carries no translations: what is read on the lock screen and
+what was chosen on the customer's page cannot differ. The keys of fields never change, because the phone finds old and
+new values by them; a field whose news is worth a sound carries a change message, all others change in silence.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+
+from app import money
+from app.cards import codes
+from app.cards.design import readable_on
+from app.i18n import nearest, text
+from app.wallets.view import CardView, OfferView
+from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
+
+LOCATIONS_MAX = 10
+LOGO_TEXT_CHARACTERS = 20
+TIER_CHARACTERS = 22
+NAME_CHARACTERS = 18
+OFFER_CHARACTERS = 26
+BACK_CHARACTERS = 1500
+DEGREE_DIGITS = Decimal("0.000001")
+
+
+def store_card(view: CardView, *, base_url: str, token: str | None) -> StoreCard:
+    """What the card says now. *token* is what the phone asks for updates with; without it the card never does.
+
+    An erased card names nobody: it says that it is no longer valid, and keeps what the law may want on its back.
+    """
+    programme = view.programme
+    background, foreground, label = colours(view)
+    erased = view.status == "erased"
+    return StoreCard(
+        pass_type_identifier=programme.pass_type_identifier,
+        team_identifier=programme.team_identifier,
+        serial_number=view.serial,
+        organization_name=programme.organization_name,
+        description=programme.description or programme.name,
+        header=() if erased else (_balance(view),),
+        primary=(_primary(view),),
+        secondary=() if erased else tuple(_secondary(view)),
+        auxiliary=tuple(_auxiliary(view)),
+        back=tuple(_back(view, base_url)),
+        barcodes=() if erased else (_barcode(view),),
+        web_service_url=f"{base_url}/apple" if token else None,
+        authentication_token=token,
+        voided=not view.is_valid,
+        locations=_locations(view) if view.is_valid else (),
+        logo_text=shortened(programme.name, LOGO_TEXT_CHARACTERS),
+        background_colour=Colour.parse(background),
+        foreground_colour=Colour.parse(foreground),
+        label_colour=Colour.parse(label),
+        sharing_prohibited=True,
+    )
+
+
+def colours(view: CardView) -> tuple[str, str, str]:
+    """Background (the tier's, if it has one), text and labels, as `#rrggbb` that can be read on it."""
+    design = view.programme.design
+    own = view.tier.background_color if view.tier else None
+    background = own or design.background_color
+    return background, readable_on(background, design.foreground_color), readable_on(background, design.label_color)
+
+
+def shortened(words: str, characters: int) -> str:
+    """At most so many characters, cut after a whole word where one ends in the last third, with an ellipsis."""
+    line = words.strip()
+    if len(line) <= characters:
+        return line
+    cut = line[: characters - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space >= characters * 2 // 3 else cut).rstrip(" ,.;:-–") + "…"
+
+
+def points_label(view: CardView) -> str:
+    """What the programme calls its points, in the holder's language."""
+    return _by_language(view.programme.design.points_label, view) or text(view.language, "Points")
+
+
+def _balance(view: CardView) -> Field:
+    return Field(
+        key="balance",
+        label=points_label(view),
+        value=view.balance,
+        change_message=text(view.language, "New balance: %@") if view.is_valid else None,
+    )
+
+
+def _primary(view: CardView) -> Field:
+    if not view.is_valid:
+        return Field(key="tier", value=text(view.language, "No longer valid"))
+    if view.tier and len(view.programme.tiers) > 1:
+        name = shortened(view.tier.name_in(view.language), TIER_CHARACTERS)
+        return Field(key="tier", label=text(view.language, "Level"), value=name)
+    return Field(key="tier", value=shortened(_by_language(view.programme.design.benefit, view), TIER_CHARACTERS))
+
+
+def _secondary(view: CardView) -> Iterator[Field]:
+    if view.short_name:
+        name = shortened(view.short_name, NAME_CHARACTERS)
+        yield Field(key="member", label=text(view.language, "Member"), value=name)
+    if view.next_tier and view.is_valid:
+        currency = view.programme.currency
+        yield Field(
+            key="next",
+            label=text(view.language, "To %(tier)s", tier=shortened(view.next_tier.name_in(view.language), 14)),
+            value=Decimal(money.decimal_text(view.to_next_tier_minor, currency)),
+            currency_code=currency,
+        )
+
+
+def _auxiliary(view: CardView) -> Iterator[Field]:
+    if not view.offers:
+        return
+    offer = view.latest or view.offers[0]
+    title = shortened(offer.title_in(view.language), OFFER_CHARACTERS)
+    yield Field(key="offer", label=text(view.language, "Offer"), value=title)
+    yield Field(
+        key="offer-ends",
+        label=text(view.language, "Until"),
+        value=_shown_end(offer),
+        date_style=DateStyle.SHORT,
+        time_style=DateStyle.SHORT,
+        ignores_time_zone=True,
+    )
+
+
+def _back(view: CardView, base_url: str) -> Iterator[Field]:
+    design, language = view.programme.design, view.language
+    if view.status != "erased":
+        yield _latest(view)
+        yield _paragraph(
+            "offers", text(language, "Offers"), "\n\n".join(_offer_lines(view)) or text(language, "None now")
+        )
+        if rewards := "\n".join(_reward_lines(view)):
+            yield _paragraph("rewards", text(language, "Rewards"), rewards)
+        yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")
+    for key, label, words in (
+        ("about", text(language, "About"), _by_language(design.about, view)),
+        ("terms", text(language, "Terms"), _by_language(design.terms, view)),
+        ("contact", text(language, "Contact"), design.contact),
+    ):
+        if words:
+            yield _paragraph(key, label, words)
+    if design.website:
+        yield _linked("website", text(language, "Website"), design.website)
+    yield Field(
+        key="as-of",
+        label=text(language, "As of"),
+        value=view.modified_at,
+        date_style=DateStyle.MEDIUM,
+        time_style=DateStyle.SHORT,
+    )
+
+
+def _latest(view: CardView) -> Field:
+    """Always there, so that the phone has an old value to compare with: news sounds, its end does not."""
+    language, label = view.language, text(view.language, "Latest")
+    if view.latest is None:
+        return Field(key="latest", label=label, value=text(language, "No news at the moment"))
+    line = text(
+        language, "%(title)s – until %(end)s", title=view.latest.title_in(language), end=until(view.latest, language)
+    )
+    return Field(key="latest", label=label, value=line, change_message="%@" if view.latest_is_news else None)
+
+
+def _offer_lines(view: CardView) -> Iterator[str]:
+    for offer in view.offers:
+        end = text(view.language, "Until %(end)s", end=until(offer, view.language))
+        yield "\n".join(part for part in (offer.title_in(view.language), offer.body_in(view.language), end) if part)
+
+
+def _reward_lines(view: CardView) -> Iterator[str]:
+    for reward in view.programme.rewards if view.is_valid else ():
+        yield f"{reward.name_in(view.language)}: {reward.points} {points_label(view)}"
+
+
+def until(offer: OfferView, language: str) -> str:
+    """The end as the shop's wall clock says it; an end at midnight belongs to the day before."""
+    end, locale = _shown_end(offer), nearest(language)
+    return f"{format_date(end, 'medium', locale=locale)}, {format_time(end, 'short', locale=locale)}"
+
+
+def _shown_end(offer: OfferView) -> datetime:
+    local = offer.ends_at.astimezone(ZoneInfo(offer.timezone))
+    midnight = (local.hour, local.minute, local.second) == (0, 0, 0)
+    return local - timedelta(minutes=1) if midnight else local.replace(microsecond=0)
+
+
+def _barcode(view: CardView) -> Barcode:
+    return Barcode(message=codes.barcode_message(view.number), alt_text=codes.grouped(view.number))
+
+
+def _locations(view: CardView) -> tuple[Location, ...]:
+    return tuple(
+        Location(latitude=_degrees(store.latitude), longitude=_degrees(store.longitude), relevant_text=store.name)
+        for store in view.programme.stores
+        if store.latitude is not None and store.longitude is not None
+    )[:LOCATIONS_MAX]
+
+
+def _degrees(value: float) -> Decimal:
+    """To a millionth, about ten centimetres: a float's full digits are noise and Wallet's parser has fewer."""
+    return Decimal(repr(value)).quantize(DEGREE_DIGITS)
+
+
+def _paragraph(key: str, label: str, words: str) -> Field:
+    return Field(key=key, label=label, value=shortened(words, BACK_CHARACTERS))
+
+
+def _linked(key: str, label: str, address: str) -> Field:
+    return Field(key=key, label=label, value=address, data_detectors=(DataDetector.LINK,))
+
+
+def _by_language(texts: dict[str, str], view: CardView) -> str:
+    for language in (view.language, nearest(view.language), view.programme.language, "en"):
+        if found := texts.get(language):
+            return found
+    return next(iter(texts.values()), "")
