@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.outbox.models import Sender, Target
@@ -112,7 +112,7 @@ def settle(session: Session, settlements: Sequence[Settlement], *, claimed_ms: i
     ours = [one for one in settlements if leases.get(one.target_id) == one.lease]
     lost = [one for one in settlements if leases.get(one.target_id) != one.lease]
     for action, values in _actions(claimed_ms, now_ms).items():
-        rows = [_row(one) for one in sorted(ours, key=lambda one: one.target_id) if one.action == action]
+        rows = [_row(one, now_ms) for one in sorted(ours, key=lambda one: one.target_id) if one.action == action]
         _each(session, rows, values)
     _settle_late(session, [one for one in lost if one.harmful_late and one.target_id in leases], leases, now_ms)
     return {one.target_id for one in lost}
@@ -132,27 +132,29 @@ def _actions(claimed_ms: int, now_ms: int) -> dict[str, dict[str, Any]]:
     }
     version: ColumnElement[int] = bindparam("v_version", type_=BigInteger)
     reached = case((version > Target.want, Target.want), (version < Target.done, Target.done), else_=version)
-    window = case(*((Target.lane == lane, WINDOW_MS[lane]) for lane in Lane), else_=0)
+    due_again = case(
+        *((Target.lane == int(lane), literal(now_ms + WINDOW_MS[lane], BigInteger)) for lane in Lane), else_=now_ms
+    )
     done = {
         "done": reached,
         "attempts": 0,
         "told_at": now_ms,
-        "not_before": window + now_ms,
+        "not_before": due_again,
         # what is still wanted was asked for after the claim
-        "dirty_since": case((Target.want > version, claimed_ms), else_=Target.dirty_since),
+        "dirty_since": case((Target.want > version, literal(claimed_ms, BigInteger)), else_=Target.dirty_since),
     }
     return {
         "done": answered | done,
-        "later": answered | {"not_before": bindparam("v_at") + now_ms},
+        "later": answered | {"not_before": bindparam("v_at", type_=BigInteger)},
         "gone": answered | {"state": "gone"},
         "parked": answered | {"state": "parked", "not_before": now_ms},
         "waiting": answered | {"not_before": now_ms, "attempts": Target.attempts - 1},
     }
 
 
-def _row(one: Settlement) -> dict[str, Any]:
+def _row(one: Settlement, now_ms: int) -> dict[str, Any]:
     return {
-        "k_id": one.target_id, "k_lease": one.lease, "v_version": one.version, "v_at": one.delay_ms,
+        "k_id": one.target_id, "k_lease": one.lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
         "v_status": one.status, "v_reason": one.reason[:200],
     }  # fmt: skip
 

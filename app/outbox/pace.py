@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, select, update
+from sqlalchemy import BigInteger, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.db import rows_changed
@@ -49,7 +49,7 @@ def reserve(
     taken = session.scalar(
         update(Sender)
         .where(Sender.id == sender_id, Sender.next_free <= now_ms + wait, Sender.breaker_until <= now_ms)
-        .values(next_free=case((Sender.next_free < floor, floor), else_=Sender.next_free) + charge)
+        .values(next_free=case((Sender.next_free < floor, literal(floor, BigInteger)), else_=Sender.next_free) + charge)
         .returning(Sender.next_free)
         .execution_options(synchronize_session=False)
     )
@@ -68,7 +68,7 @@ def charge(session: Session, sender_id: int, pace: Pace, *, count: int) -> None:
 def slow_down(session: Session, sender_id: int, *, retry_after_s: float | None, now_ms: int) -> None:
     """The vendor said "too fast": halve the pace for a minute, and send nothing before it said we may."""
     pause = now_ms + int((retry_after_s or 1) * 1000)
-    next_free = case((Sender.next_free < pause, pause), else_=Sender.next_free)
+    next_free = case((Sender.next_free < pause, literal(pause, BigInteger)), else_=Sender.next_free)
     session.execute(update(Sender).where(Sender.id == sender_id).values(slowed_at=now_ms, next_free=next_free))
 
 

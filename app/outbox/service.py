@@ -5,7 +5,7 @@ All functions work in the caller's transaction and touch rows in the order of th
 
 from typing import Any
 
-from sqlalchemy import and_, case, column, select, table, update
+from sqlalchemy import BigInteger, and_, case, column, literal, select, table, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -80,7 +80,8 @@ def ensure_target(
     # two at once cannot happen because its caller has just inserted the address row under a unique key
     if card_id is None and (found := session.scalars(existing).one_or_none()) is not None:
         return found
-    if rows_changed(session, _insert(session, Target).values(values).on_conflict_do_nothing()) == 0:
+    new = _insert(session, Target).values(values).on_conflict_do_nothing().returning(Target.id)
+    if session.scalar(new) is None:
         revive = {"state": "live", "want": want, "lease": None, "attempts": 0, "not_before": now_ms}
         session.execute(
             update(Target).where(key, Target.state == "gone").values(revive | {"done": done, "fetched": done})
@@ -157,8 +158,8 @@ def _waiting(lane: Lane, now_ms: int, *, window_ms: int | None = None) -> dict[s
     more_urgent = and_(Target.lane > lane, Target.lease.is_(None), Target.not_before > soon)
     return {
         "lane": case((and_(DIRTY, Target.lane < lane), Target.lane), else_=int(lane)),
-        "not_before": case((and_(DIRTY, ~more_urgent), Target.not_before), else_=soon),
-        "dirty_since": case((DIRTY, Target.dirty_since), else_=now_ms),
+        "not_before": case((and_(DIRTY, ~more_urgent), Target.not_before), else_=literal(soon, BigInteger)),
+        "dirty_since": case((DIRTY, Target.dirty_since), else_=literal(now_ms, BigInteger)),
     }
 
 

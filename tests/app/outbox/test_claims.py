@@ -1,0 +1,149 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from app.outbox import claims
+from app.outbox.rules import LEASE_MS, Lane
+from app.world import World
+from tests.app.outbox.kit import Kit, kit_for
+from tests.conftest import MovableClock
+
+
+@pytest.fixture
+def kit(any_world: World) -> Kit:
+    return kit_for(any_world)
+
+
+def test_a_change_between_send_and_settle_is_still_owed(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    sent = kit.change(card_id)
+    clock.advance(seconds=1)
+    (target,) = kit.claim()
+    newer = kit.change(card_id)
+
+    kit.settle(target, sent)
+
+    clock.advance(seconds=1)
+    (again,) = kit.claim()
+    assert (again.done, again.want, again.attempts) == (sent, newer, 1)
+
+
+def test_a_worker_that_dies_after_its_claim_costs_a_lease_and_nothing_else(kit: Kit, clock: MovableClock) -> None:
+    kit.change(kit.card())
+    clock.advance(seconds=1)
+    assert len(kit.claim()) == 1
+    assert kit.claim() == []
+
+    clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
+
+    (again,) = kit.claim()
+    assert again.attempts == 2
+
+
+def test_workers_at_once_never_get_the_same_row(kit: Kit, clock: MovableClock) -> None:
+    for n in range(30):
+        kit.change(kit.card(address_id=n))
+    clock.advance(seconds=1)
+    ready = Barrier(4)
+
+    def take(_: int) -> list[int]:
+        ready.wait()
+        return [one.id for one in kit.claim(limit=10)]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [one for batch in pool.map(take, range(4)) for one in batch]
+    assert len(taken) == len(set(taken))
+    assert len(taken) + len(kit.claim()) == 30
+
+
+def test_a_late_answer_with_content_forces_one_more_send(kit: Kit, clock: MovableClock) -> None:
+    """The late write may have overwritten a newer one that was acknowledged meanwhile."""
+    card_id = kit.card()
+    old = kit.change(card_id)
+    clock.advance(seconds=1)
+    (slow,) = kit.claim()
+    clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
+    new = kit.change(card_id)
+    (quick,) = kit.claim()
+    kit.settle(quick, new)
+    assert kit.target(card_id).done == new
+
+    assert kit.settle(slow, old, harmful_late=True) == {slow.id}
+
+    (again,) = kit.claim()
+    assert again.done == old - 1
+    assert again.attempts > 1
+
+
+def test_a_late_answer_while_another_worker_sends_makes_that_worker_send_again(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    version = kit.change(card_id)
+    clock.advance(seconds=1)
+    (slow,) = kit.claim()
+    clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
+    (quick,) = kit.claim()
+
+    kit.settle(slow, version, harmful_late=True)
+    assert kit.claim() == []
+    assert kit.settle(quick, version, harmful_late=True) == {quick.id}
+
+    (again,) = kit.claim()
+    kit.settle(again, version, harmful_late=True)
+    assert (kit.target(card_id).done, kit.target(card_id).lease) == (version, None)
+
+
+def test_a_late_signal_without_content_changes_nothing(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    version = kit.change(card_id)
+    clock.advance(seconds=1)
+    (slow,) = kit.claim()
+    clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
+    (quick,) = kit.claim()
+    kit.settle(quick, version)
+
+    kit.settle(slow, version)
+
+    assert kit.target(card_id).done == version
+    clock.advance(hours=1)
+    assert kit.claim() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "claimable"),
+    [("later", "live", False), ("gone", "gone", False), ("parked", "parked", False), ("waiting", "live", True)],
+)
+def test_what_each_answer_leaves_behind(
+    kit: Kit, clock: MovableClock, action: str, state: str, claimable: bool
+) -> None:
+    card_id = kit.card()
+    kit.change(card_id)
+    clock.advance(seconds=1)
+    (target,) = kit.claim()
+
+    kit.settle(target, 0, action, delay_ms=5_000, status=503, reason="ServiceUnavailable")
+
+    after = kit.target(card_id)
+    assert (after.state, after.lease, after.last_status) == (state, None, 503)
+    assert bool(kit.claim()) is claimable
+
+
+def test_what_was_not_sent_is_given_back_uncounted(kit: Kit, clock: MovableClock) -> None:
+    kit.change(kit.card())
+    clock.advance(seconds=1)
+    taken = kit.claim()
+    with kit.world.database.unit_of_work() as session:
+        claims.release(session, taken, now_ms=kit.now_ms)
+
+    (again,) = kit.claim()
+    assert again.attempts == 1
+
+
+def test_the_watcher_knows_when_the_next_row_falls_due(kit: Kit) -> None:
+    kit.change(kit.card())
+    with kit.world.database.reading() as session:
+        assert claims.next_due(session, channel="google", lanes=[Lane.URGENT]) == kit.now_ms + 1_000
+        assert claims.next_due(session, channel="google", lanes=[Lane.BULK]) is None
+        assert claims.due_senders(session, channel="google", lane=Lane.URGENT, now_ms=kit.now_ms) == []
+        due = claims.due_senders(session, channel="google", lane=Lane.URGENT, now_ms=kit.now_ms + 1_000)
+    assert [one.id for one in due] == [kit.sender_id]

@@ -1,0 +1,163 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from app.cards import service as cards
+from app.cards.models import Card
+from app.outbox import service
+from app.outbox.models import Target
+from app.outbox.rules import Lane
+from app.world import World
+from tests.app.outbox.kit import Kit, kit_for
+from tests.conftest import MovableClock
+
+
+@pytest.fixture
+def kit(any_world: World) -> Kit:
+    return kit_for(any_world)
+
+
+def test_ten_changes_in_a_second_make_one_send(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    for _ in range(10):
+        version = kit.change(card_id)
+        clock.advance(milliseconds=90)
+    clock.advance(milliseconds=200)
+
+    (target,) = kit.claim()
+    kit.settle(target, version)
+
+    assert kit.target(card_id).done == version
+    clock.advance(hours=1)
+    assert kit.claim() == []
+
+
+def test_the_window_is_fixed_by_the_first_change_of_a_burst(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    started_ms = kit.now_ms
+    for _ in range(5):
+        kit.change(card_id)
+        clock.advance(milliseconds=300)
+
+    assert kit.target(card_id).not_before == started_ms + 1_000
+    assert kit.target(card_id).dirty_since == started_ms
+
+
+def test_a_waiting_row_keeps_the_more_urgent_lane(kit: Kit) -> None:
+    card_id = kit.card()
+    kit.change(card_id, Lane.URGENT)
+    kit.change(card_id, Lane.BULK)
+
+    assert kit.target(card_id).lane == Lane.URGENT
+
+
+def test_a_row_waiting_in_bulk_becomes_urgent_and_sooner(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    kit.change(card_id, Lane.BULK)
+    (target,) = kit.claim(Lane.BULK)
+    kit.settle(target, 0, "later", delay_ms=600_000)
+
+    kit.change(card_id, Lane.URGENT)
+
+    assert kit.target(card_id).lane == Lane.URGENT
+    assert kit.target(card_id).not_before == kit.now_ms + 1_000
+
+
+def test_a_leased_row_is_not_taken_from_its_worker_by_an_urgent_change(kit: Kit) -> None:
+    card_id = kit.card()
+    kit.change(card_id, Lane.BULK)
+    (target,) = kit.claim(Lane.BULK)
+
+    kit.change(card_id, Lane.URGENT)
+
+    assert kit.target(card_id).lease == target.lease
+    assert kit.target(card_id).not_before == target.not_before
+
+
+def test_two_callers_at_once_get_one_sender(kit: Kit) -> None:
+    ready = Barrier(2)
+
+    def ask(_: int) -> int:
+        ready.wait()
+        with kit.world.database.unit_of_work() as session:
+            return service.sender_for(session, "apple", "pass.com.example.new").id
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, range(2))
+    assert first == second
+
+
+def test_registering_again_is_the_same_row_and_never_lowers_what_is_done(kit: Kit) -> None:
+    card_id = kit.card()
+    before = kit.target(card_id)
+    with kit.world.database.unit_of_work() as session:
+        again = kit.register(session, card_id, channel="google", address_id=1, done=0)
+    assert (again.id, again.done) == (before.id, before.done)
+
+
+def test_an_address_that_comes_back_is_alive_again(kit: Kit) -> None:
+    card_id = kit.card()
+    with kit.world.database.unit_of_work() as session:
+        service.retire(session, channel="google", address_id=1)
+    kit.change(card_id)
+    assert kit.target(card_id).state == "gone"
+
+    with kit.world.database.unit_of_work() as session:
+        target = kit.register(session, card_id, channel="google", address_id=1, done=1)
+
+    assert (target.state, target.want, target.done) == ("live", 2, 1)
+
+
+def test_a_change_that_commits_during_a_registration_does_not_leave_the_address_behind(kit: Kit) -> None:
+    """Both start together, many times; whatever the order, the new address wants the newest version."""
+    for round_no in range(25):
+        card_id = kit.card(address_id=1, name=f"Round {round_no}")
+        ready = Barrier(2)
+
+        def register(card_id: int = card_id, ready: Barrier = ready) -> None:
+            ready.wait()
+
+            def work(session: service.Session) -> None:
+                kit.register(session, card_id, channel="google", address_id=2, done=1)
+
+            kit.world.database.transact(work)
+
+        def change(card_id: int = card_id, ready: Barrier = ready) -> None:
+            ready.wait()
+            kit.change(card_id)
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(register), pool.submit(change)]:
+                done.result()
+        with kit.world.database.reading() as session:
+            version = session.get_one(Card, card_id).version
+            wants = {one.want for one in session.query(Target).filter(Target.card_id == card_id)}
+        assert wants == {version}
+
+
+def test_a_range_wants_what_its_cards_are_now_and_nobody_elses(kit: Kit) -> None:
+    inside = [kit.card(address_id=n) for n in range(1, 4)]
+    outside = kit.card(address_id=9)
+    with kit.world.database.unit_of_work() as session:
+        cards.touch_range(
+            session, programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=inside[-1], now=kit.world.clock()
+        )
+    assert [kit.target(one).want for one in inside] == [2, 2, 2]
+    assert kit.target(outside).want == 1
+    assert {kit.target(one).lane for one in inside} == {Lane.BULK}
+
+
+def test_a_phone_that_fetched_is_credited_only_if_it_had_been_told(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card(channel="apple")
+    version = kit.change(card_id)
+    with kit.world.database.unit_of_work() as session:
+        service.note_fetched(session, card_id=card_id, version=version)
+    assert kit.target(card_id).fetched == 1
+
+    clock.advance(seconds=2)
+    (target,) = kit.claim(channel="apple")
+    kit.settle(target, version)
+    with kit.world.database.unit_of_work() as session:
+        service.note_fetched(session, card_id=card_id, version=version)
+    assert kit.target(card_id).fetched == version
