@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
+GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # Google's own client names it whatever token_uri says
 SKEW_S = 300
 LIST_NAMES = {
     "loyaltyClasses": "loyaltyClass",
@@ -51,7 +52,7 @@ class ServiceAccount:
                 form.get("assertion", ""),
                 self._key,
                 algorithms=["RS256"],
-                audience=self.token_uri,
+                audience=[self.token_uri, GOOGLE_TOKEN_URI],
                 issuer=self.email,
                 leeway=SKEW_S,
                 options={"require": ["iat", "exp", "aud", "iss"]},
