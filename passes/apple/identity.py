@@ -92,8 +92,8 @@ class Identity:
     def _joined(cls, certificate: x509.Certificate, key: Key, candidates: list[x509.Certificate]) -> "Identity":
         issuer = next((one for one in candidates if issued(one, certificate)), None)
         pass_type, team = (
-            _subject(certificate, NameOID.USER_ID),
-            _subject(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME),
+            subject_text(certificate, NameOID.USER_ID),
+            subject_text(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME),
         )
         problems = [*_key_problems(certificate, key), *_subject_problems(certificate, pass_type, team)]
         if issuer is None:
@@ -184,6 +184,16 @@ def pass_type_mark(certificate: x509.Certificate) -> str | None:
     return data[2:].decode("ascii", "replace")
 
 
+def subject_text(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    """The first text of an attribute in a certificate's subject; "" if there is none."""
+    try:
+        values = certificate.subject.get_attributes_for_oid(oid)
+    except ValueError:
+        return ""
+    value = values[0].value if values else ""
+    return value if isinstance(value, str) else ""
+
+
 def _may_issue(certificate: x509.Certificate) -> bool:
     try:
         if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
@@ -232,15 +242,6 @@ def _private_key(data: bytes, password: bytes | None) -> Key:
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise IdentityError("the private key is neither RSA nor EC; Apple issues pass certificates for RSA 2048")
     return key
-
-
-def _subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    try:
-        values = certificate.subject.get_attributes_for_oid(oid)
-    except ValueError:
-        return ""
-    value = values[0].value if values else ""
-    return value if isinstance(value, str) else ""
 
 
 def _key_problems(certificate: x509.Certificate, key: Key) -> list[str]:

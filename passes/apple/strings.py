@@ -35,12 +35,17 @@ def write(translations: Mapping[str, str]) -> bytes:
 
 
 def read(data: bytes) -> dict[str, str]:
-    """Read a pass.strings file in UTF-16 with byte order mark, or in UTF-8.
+    """Read a pass.strings file in UTF-16 with byte order mark, or in UTF-8; of a key that stands twice, the last.
 
     Raises: InvalidPass, if it is neither, or breaks the format; the text names the line.
     """
+    return dict(pairs(data))
+
+
+def pairs(data: bytes) -> list[tuple[str, str]]:
+    """Read a pass.strings file line by line, as `read` does."""
     text = _decode(data)
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     place = 0
     while place < len(text):
         if skipped := _SKIP.match(text, place):
@@ -50,7 +55,7 @@ def read(data: bytes) -> dict[str, str]:
         if pair is None:
             line = text.count("\n", 0, place) + 1
             raise InvalidPass(f'line {line} is not of the form "key" = "value";')
-        found[_unescape(pair[1])] = _unescape(pair[2])
+        found.append((_unescape(pair[1]), _unescape(pair[2])))
         place = pair.end()
     return found
 
