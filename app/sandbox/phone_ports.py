@@ -1,4 +1,4 @@
-"""What the simulated phones need of the rest of the sandbox."""
+"""What the simulated Android phone needs of the Google stand-in."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -21,5 +21,5 @@ class GoogleWallet(Protocol):
     def delete(self, object_id: str, account: str) -> None:
         """Take the object out of the account's wallet, which sends the delete callback."""
 
-    def subscribe(self, on_event: Callable[[Mapping[str, Any]], None]) -> None:
-        """on_event is given {kind, object_id or class_id, notify, header, body} after each change."""
+    def subscribe(self, on_event: Callable[[Json], None]) -> Callable[[], None]:
+        """on_event is given {kind, object_id or class_id, accounts, notify, header, body} after each change."""
