@@ -1,0 +1,206 @@
+"""My card: what the holder of a card's link may see and do."""
+
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, redirect, render_template, request
+from flask_babel import force_locale
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Answer
+
+from app import i18n
+from app.cards import codes, programmes
+from app.cards import service as cards
+from app.cards.models import Card, Programme, Store
+from app.enrolment import export, pages, remembered
+from app.errors import AppError, NotFound
+from app.ledger import service as ledger
+from app.ledger.models import Reward
+from app.offers.models import Offer
+from app.outbox.service import Lane
+from app.wallets.apple.add import signed_pass_by_link
+from app.wallets.apple.issuer import issuer
+from app.wallets.view import CardView, card_view
+from app.web import world
+
+blueprint = Blueprint("card", __name__)
+
+LINK = re.compile(r"[A-Za-z0-9_-]{32}")
+HISTORY_LINES = 50
+PASS_TYPE = "application/vnd.apple.pkpass"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletButton:
+    """One way onto a phone; `why_not` is said instead where it is closed."""
+
+    vendor: str
+    href: str
+    why_not: str = ""
+
+
+@blueprint.get("/c/<link>")
+def my_card(link: str) -> Answer:
+    now = world().clock()
+    with world().database.reading() as db:
+        card = _card(db, link)
+        view = card_view(db, card, now=now)
+        language = _language(view.language)
+        programme = db.get_one(Programme, card.programme_id)
+        page = pages.programme_page(
+            programme, programmes.design_of(programme), cards.assets(db, programme.id), language
+        )
+        history = _history(db, card, language)
+        consent = card.member.marketing_consent
+    with force_locale(language):
+        text = render_template(
+            "enrolment/card.html",
+            programme=page,
+            view=view,
+            language=language,
+            number=codes.grouped(view.number),
+            barcode=codes.barcode_message(view.number),
+            balance=pages.number(view.balance, language),
+            as_of=pages.moment(view.as_of, language, view.programme.timezone),
+            tier=view.tier.name_in(language) if view.tier else "",
+            next_tier=pages.next_tier(view, language),
+            offers=pages.offers(view, language),
+            rewards=pages.rewards(view, language),
+            history=history,
+            consent=consent,
+            is_new=request.args.get("new") == "1",
+            saved=request.args.get("saved") == "1",
+            buttons=_buttons(view),
+        )
+    return _private(Response(text, mimetype="text/html"))
+
+
+@blueprint.get("/c/<link>.pkpass")
+def apple_pass(link: str) -> Answer:
+    with world().database.reading() as db:
+        name = _card(db, link).programme.slug
+    made = signed_pass_by_link(world(), link)
+    answer = Response(made.content, mimetype=PASS_TYPE)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.pkpass"'
+    answer.last_modified = made.modified_at
+    return _private(answer.make_conditional(request))
+
+
+@blueprint.get("/c/<link>/google")
+def google_link(link: str) -> Answer:
+    with world().database.reading() as db:
+        card = _card(db, link)
+    from app.wallets.google.add import save_url
+
+    return _private(redirect(save_url(world(), card), 302))
+
+
+@blueprint.post("/c/<link>/preferences")
+def preferences(link: str) -> Answer:
+    now = world().clock()
+    wanted = request.form.get("language", "")
+    consent = request.form.get("consent") == "yes"
+    with world().database.unit_of_work() as db:
+        card = _card(db, link)
+        member = card.member
+        if wanted in i18n.LANGUAGES and wanted != member.language:
+            member.language = wanted
+            cards.touch(db, card, lane=Lane.NORMAL, now=now)
+        if consent != member.marketing_consent:
+            cards.set_consent(db, member, granted=consent, source="page", now=now)
+        language = member.language
+    answer = redirect(f"/c/{link}?saved=1#preferences", 303)
+    answer.set_cookie("lang", language, max_age=remembered.KEPT_S, samesite="Lax", secure=world().settings.secure)
+    return _private(answer)
+
+
+@blueprint.get("/c/<link>/data.zip")
+def my_data(link: str) -> Answer:
+    with world().database.reading() as db:
+        package = export.archive(db, _card(db, link), now=world().clock())
+    answer = Response(package, mimetype="application/zip")
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-card-data.zip"'
+    return _private(answer)
+
+
+@blueprint.route("/c/<link>/leave", methods=["GET", "POST"])
+def leave(link: str) -> Answer:
+    """Asks once; what is erased stays erased, and asking again is answered alike."""
+    language = ""
+    with world().database.reading() as db:
+        card = _card(db, link, erased_too=request.method == "POST")
+        language = _language(card.member.language)
+        name = card.programme.name
+        look = f"/assets/look/{card.programme.slug}.css?v={card.programme.design_version}"
+        balance = pages.number(ledger.balance_of(db, card.member_id), language)
+        cookie = remembered.cookie_name(card.programme.public_id)
+    if request.method == "POST":
+        with world().database.unit_of_work() as db:
+            member = _card(db, link, erased_too=True).member
+            cards.erase(db, member, now=world().clock())
+    template = "enrolment/gone.html" if request.method == "POST" else "enrolment/leave.html"
+    with force_locale(language):
+        text = render_template(template, name=name, look=look, link=link, balance=balance)
+    answer = _private(Response(text, mimetype="text/html"))
+    if request.method == "POST":
+        answer.delete_cookie(cookie)
+    return answer
+
+
+@blueprint.errorhandler(NotFound)
+def no_card(error: NotFound) -> Answer:
+    return _private(Response(render_template("enrolment/no_card.html", error=error), status=404, mimetype="text/html"))
+
+
+def _card(db: Session, link: str, *, erased_too: bool = False) -> Card:
+    card = cards.by_link(db, link) if LINK.fullmatch(link) else None
+    if card is None or (card.status == "erased" and not erased_too):
+        raise NotFound("unknown_card", "There is no card at this address, or it was given up.")
+    return card
+
+
+def _language(of_member: str) -> str:
+    """Asked for in the address, else the member's own."""
+    asked = request.args.get("lang")
+    return asked if asked in i18n.LANGUAGES else i18n.nearest(of_member)
+
+
+def _history(db: Session, card: Card, language: str) -> list[pages.HistoryLine]:
+    entries = ledger.history(db, card.id, limit=HISTORY_LINES)
+    stores = {one.id: one for one in db.scalars(select(Store).where(Store.programme_id == card.programme_id))}
+    titles = {
+        f"reward:{one.public_id}": one.texts.get(language) or one.name
+        for one in db.scalars(select(Reward).where(Reward.programme_id == card.programme_id))
+    }
+    used = [one.note.removeprefix("offer:") for one in entries if one.note.startswith("offer:")]
+    for offer in db.scalars(select(Offer).where(Offer.public_id.in_(used))):
+        titles[f"offer:{offer.public_id}"] = offer.texts.get(language, {}).get("title") or offer.title
+    return pages.history(entries, stores, titles, language=language, zone=card.programme.timezone)
+
+
+def _buttons(view: CardView) -> list[WalletButton]:
+    """Both wallets, the one of this phone first."""
+    apple = WalletButton(vendor="apple", href=f"/c/{view.link}.pkpass", why_not=_apple_closed(view))
+    closed = "" if world().settings.google_ready else "not_configured"
+    google = WalletButton(vendor="google", href=f"/c/{view.link}/google", why_not=closed)
+    return [google, apple] if pages.is_android(request.user_agent.string) else [apple, google]
+
+
+def _apple_closed(view: CardView) -> str:
+    programme = view.programme
+    try:
+        issuer(world()).identities.credential(
+            programme.pass_type_identifier, at=world().clock(), team=programme.team_identifier
+        )
+    except AppError as refusal:
+        return refusal.code
+    return ""
+
+
+def _private(answer: Answer) -> Answer:
+    """The address is the key to the card: it is kept from caches, search engines and other sites."""
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return answer

@@ -1,0 +1,217 @@
+"""What the customer's pages show, ready to print: numbers, money and times in the reader's own way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+
+from app import money
+from app.cards.design import Design
+from app.cards.models import Asset, Programme, Store
+from app.i18n import text
+from app.ledger.models import Entry
+from app.wallets.view import CardView, OfferView
+
+IN_APP_BROWSERS = {
+    "Instagram": "Instagram",
+    "FBAN": "Facebook",
+    "FBAV": "Facebook",
+    "musical_ly": "TikTok",
+    "BytedanceWebview": "TikTok",
+    "Snapchat": "Snapchat",
+    "Line/": "LINE",
+    "MicroMessenger": "WeChat",
+    "Twitter": "X",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammePage:
+    """A programme as its public pages show it."""
+
+    slug: str
+    name: str
+    logo: str
+    look: str
+    points_label: str
+    benefit: str
+    terms: str
+    about: str
+    website: str
+    contact: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferLine:
+    title: str
+    body: str
+    left: str
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardLine:
+    name: str
+    points: str
+    missing: str
+    is_reached: bool
+    share: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryLine:
+    """One movement; `facts` are (label, value) pairs that open under it."""
+
+    title: str
+    day: str
+    points: str
+    is_gain: bool
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextTier:
+    name: str
+    missing: str
+    done: int
+    total: int
+
+
+def programme_page(programme: Programme, design: Design, assets: Mapping[str, Asset], language: str) -> ProgrammePage:
+    """The programme in one language, with the addresses of its pictures and colours."""
+    logo = assets.get("logo")
+    return ProgrammePage(
+        slug=programme.slug,
+        name=programme.name,
+        logo=f"/assets/small/{logo.sha256}.png" if logo else f"/assets/default/{programme.slug}-mark.svg",
+        look=f"/assets/look/{programme.slug}.css?v={programme.design_version}",
+        points_label=in_language(design.points_label, language, programme.language) or text(language, "Points"),
+        benefit=in_language(design.benefit, language, programme.language) or _earning(programme, language),
+        terms=in_language(design.terms, language, programme.language),
+        about=in_language(design.about, language, programme.language),
+        website=design.website,
+        contact=design.contact,
+    )
+
+
+def in_language(texts: Mapping[str, str], language: str, fallback: str) -> str:
+    """The text in *language*, else in the programme's own, else in any."""
+    return texts.get(language) or texts.get(fallback) or next(iter(texts.values()), "")
+
+
+def number(value: int, language: str) -> str:
+    return str(format_decimal(value, locale=language))
+
+
+def moment(at: datetime, language: str, zone: str) -> str:
+    """A day and time in a zone, as people of that language write it."""
+    return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=language))
+
+
+def offers(view: CardView, language: str) -> list[OfferLine]:
+    return [_offer(one, view.as_of, language) for one in view.offers]
+
+
+def rewards(view: CardView, language: str) -> list[RewardLine]:
+    """What points buy, within reach first, the dearest of those first; then the nearest."""
+    within = [one for one in view.programme.rewards if one.points <= view.balance]
+    beyond = [one for one in view.programme.rewards if one.points > view.balance]
+    return [
+        RewardLine(
+            name=one.name_in(language),
+            points=number(one.points, language),
+            missing=number(max(0, one.points - view.balance), language),
+            is_reached=one.points <= view.balance,
+            share=min(100, view.balance * 100 // one.points),
+        )
+        for one in [*reversed(within), *beyond]
+    ]
+
+
+def next_tier(view: CardView, language: str) -> NextTier | None:
+    """What is still to be spent for the next tier; None at the top."""
+    if view.next_tier is None:
+        return None
+    start = view.tier.threshold_minor if view.tier else 0
+    return NextTier(
+        name=view.next_tier.name_in(language),
+        missing=money.shown(view.to_next_tier_minor, view.programme.currency, language),
+        done=max(0, view.qualifying_minor - start),
+        total=view.next_tier.threshold_minor - start,
+    )
+
+
+def history(
+    entries: Sequence[Entry], stores: Mapping[int, Store], titles: Mapping[str, str], *, language: str, zone: str
+) -> list[HistoryLine]:
+    """Movements in words. `titles`: names of rewards and offers by the note under which they were used."""
+    return [_line(one, stores, titles, language=language, zone=zone) for one in entries]
+
+
+def in_app_browser(user_agent: str) -> str:
+    """The name of the app whose built-in browser this is, or an empty string."""
+    return next((name for sign, name in IN_APP_BROWSERS.items() if sign in user_agent), "")
+
+
+def is_android(user_agent: str) -> bool:
+    return "Android" in user_agent
+
+
+def _earning(programme: Programme, language: str) -> str:
+    amount = money.shown(programme.earn_per_minor, programme.currency, language)
+    points = number(programme.earn_points, language)
+    if programme.earn_points == 1:
+        return text(language, "Collect one point for every %(amount)s.", amount=amount)
+    return text(language, "Collect %(points)s points for every %(amount)s.", points=points, amount=amount)
+
+
+def _offer(offer: OfferView, now: datetime, language: str) -> OfferLine:
+    left = format_timedelta(offer.ends_at - now, threshold=1.2, locale=language)
+    return OfferLine(
+        title=offer.title_in(language),
+        body=offer.body_in(language),
+        left=text(language, "Ends in %(time)s", time=left),
+        until=moment(offer.ends_at, language, offer.timezone),
+    )
+
+
+def _line(
+    entry: Entry, stores: Mapping[int, Store], titles: Mapping[str, str], *, language: str, zone: str
+) -> HistoryLine:
+    at = entry.occurred_at.astimezone(ZoneInfo(zone))
+    title = titles.get(entry.note) if entry.note else None
+    sign = "+" if entry.points > 0 else "−" if entry.points < 0 else ""
+    return HistoryLine(
+        title=title or _kind(entry.kind, language),
+        day=str(format_date(at.date(), "d MMM y", locale=language)),
+        points=f"{sign}{number(abs(entry.points), language)}",
+        is_gain=entry.points > 0,
+        facts=tuple(_facts(entry, stores, language, zone)),
+    )
+
+
+def _kind(kind: str, language: str) -> str:
+    if kind == "earn":
+        return text(language, "Purchase")
+    if kind == "spend":
+        return text(language, "Points used")
+    return text(language, "Offer used") if kind == "offer" else text(language, "Taken back")
+
+
+def _facts(entry: Entry, stores: Mapping[int, Store], language: str, zone: str) -> list[tuple[str, str]]:
+    facts = [(text(language, "When"), moment(entry.occurred_at, language, zone))]
+    if entry.amount_minor is not None and entry.currency:
+        facts.append((text(language, "Amount"), money.shown(entry.amount_minor, entry.currency, language)))
+    if store := stores.get(entry.store_id or 0):
+        facts.append((text(language, "Shop"), store.name))
+    if entry.receipt:
+        facts.append((text(language, "Receipt"), entry.receipt))
+    factors = [reason for reason in entry.reasons if reason.startswith("x")]
+    if factors:
+        facts.append((text(language, "Counted"), ", ".join(f"× {factor[1:]}" for factor in factors)))
+    if entry.kind == "reverse" and entry.note:
+        facts.append((text(language, "Reason"), entry.note))
+    return facts
