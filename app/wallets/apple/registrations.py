@@ -1,0 +1,262 @@
+"""Which phone holds which pass, and what each must still be told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.cards import service as cards
+from app.cards.models import Card, Programme
+from app.clock import milliseconds
+from app.db import rows_changed
+from app.errors import TooManyRequests
+from app.outbox import service as outbox
+from app.outbox.models import Target
+from app.wallets.apple.models import Device, DeviceLog, Registration
+from passes.apple import tag as tags
+
+CHANNEL = "apple"
+LIVE_MAX = 20
+NEW_MAX_AN_HOUR = 30
+RELIST_AFTER = timedelta(minutes=10)
+LOG_ROWS_MAX = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A card as its phone asks for it."""
+
+    card_id: int
+    version: int
+    modified_at: datetime
+
+
+def find(session: Session, pass_type: str, serial: str) -> Known | None:
+    """The card behind a pass; None if there is none of that type and serial."""
+    wanted = (
+        select(Card.id, Card.version, Card.modified_at)
+        .join(Programme, Programme.id == Card.programme_id)
+        .where(Card.serial == serial, Programme.pass_type_identifier == pass_type)
+    )
+    row = session.execute(wanted).one_or_none()
+    return Known(card_id=row.id, version=row.version, modified_at=row.modified_at) if row else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A phone that says it holds a pass. `issued` is the version it probably holds, None if nobody knows."""
+
+    library_identifier: str
+    push_token: str
+    pass_type: str
+    card_id: int
+    issued: int | None
+
+
+def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
+    """Note that a phone holds a pass; True if that is new. Again: only the phone's push token is replaced.
+
+    The card's row is locked first: a change that commits between reading the version and writing the target would
+    leave this phone behind for ever. Two at once collide on the unique keys; whoever loses repeats.
+
+    Raises: TooManyRequests `too_many_registrations`; NotFound, if the card has gone.
+    """
+    card = cards.lock(session, arrival.card_id)
+    device, token_changed = _device(session, arrival, now)
+    registration = session.scalars(
+        select(Registration).where(Registration.device_id == device.id, Registration.card_id == card.id)
+    ).one_or_none()
+    is_new = registration is None
+    if is_new:
+        _make_room(session, card.id, arrival.push_token, now)
+        session.add(
+            Registration(device_id=device.id, card_id=card.id, pass_type_identifier=arrival.pass_type, created_at=now)
+        )
+        session.flush()
+    _aim(session, card, device, arrival, is_new=is_new, now=now)
+    if token_changed:
+        _tell_again(session, device.id, now)
+    return is_new
+
+
+def unregister(session: Session, *, library_identifier: str, card_id: int) -> bool:
+    """Note that a pass has left a phone; False if it was not registered there."""
+    device = session.scalars(select(Device).where(Device.library_identifier == library_identifier)).one_or_none()
+    if device is None:
+        return False
+    return _let_go(session, device.id, [card_id]) > 0
+
+
+def changed_serials(
+    session: Session, *, library_identifier: str, pass_type: str, tag: str | None, now: datetime
+) -> tuple[list[str], str] | None:
+    """What a phone must fetch, and its new tag; None if nothing (or nobody) is known.
+
+    A pass is listed when its version differs from the tag's, and again once the phone was told of the version ten
+    minutes ago and has not fetched it.
+    """
+    wanted = (
+        select(Card.id, Card.serial, Card.version, Target.done, Target.fetched, Target.told_at)
+        .join(Registration, Registration.card_id == Card.id)
+        .join(Device, Device.id == Registration.device_id)
+        .outerjoin(
+            Target,
+            and_(Target.channel == CHANNEL, Target.card_id == Card.id, Target.address_id == Device.id),
+        )
+        .where(Device.library_identifier == library_identifier, Registration.pass_type_identifier == pass_type)
+        .order_by(Card.id)
+    )
+    rows = session.execute(wanted).all()
+    current = {row.id: row.version for row in rows}
+    due = tags.changed(current, tags.decode_tag(tag))
+    told_before_ms = milliseconds(now - RELIST_AFTER)
+    missed = {
+        row.id
+        for row in rows
+        if row.done is not None and row.fetched < row.version <= row.done and row.told_at <= told_before_ms
+    }
+    serials = [row.serial for row in rows if row.id in due | missed]
+    return (serials, tags.encode_tag(current)) if serials else None
+
+
+def was_told(session: Session, *, card_id: int, version: int) -> bool:
+    """Whether a download of this version is news about any phone that has been told of it, or is being told now."""
+    return session.scalar(select(Target.id).where(*_told(card_id, version)).limit(1)) is not None
+
+
+def note_fetched(session: Session, *, card_id: int, version: int) -> None:
+    """Credit a download, which names no phone, to those that were told: best effort.
+
+    A fast phone fetches before the answer of APNs is settled, so one that is just being told counts as well.
+    """
+    session.execute(
+        update(Target)
+        .where(*_told(card_id, version))
+        .values(fetched=version)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_token(session: Session, push_token: str, *, dead_since: datetime) -> int:
+    """Let go of every phone that last named this token at or before *dead_since*; how many phones."""
+    dead = select(Device.id).where(Device.push_token == push_token, Device.token_updated_at <= dead_since)
+    ids = list(session.scalars(dead.order_by(Device.id)))
+    for device_id in ids:
+        _let_go(session, device_id, None)
+    return len(ids)
+
+
+def is_registered(session: Session, *, device_id: int, card_id: int) -> bool:
+    wanted = select(Registration.id).where(Registration.device_id == device_id, Registration.card_id == card_id)
+    return session.scalar(wanted) is not None
+
+
+def keep_log(session: Session, lines: Iterable[tuple[str, str]], *, now: datetime) -> None:
+    """Keep what phones complain of, as (cause, line): the newest ten thousand lines."""
+    session.add_all(DeviceLog(cause=cause, line=line, at=now) for cause, line in lines)
+    session.flush()
+    newest = session.scalar(select(func.max(DeviceLog.id))) or 0
+    session.execute(delete(DeviceLog).where(DeviceLog.id <= newest - LOG_ROWS_MAX))
+
+
+def _told(card_id: int, version: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Target.channel == CHANNEL,
+        Target.card_id == card_id,
+        Target.fetched < version,
+        Target.want >= version,
+        or_(Target.done >= version, Target.lease.is_not(None)),
+    )
+
+
+def _device(session: Session, arrival: Arrival, now: datetime) -> tuple[Device, bool]:
+    wanted = select(Device).where(Device.library_identifier == arrival.library_identifier)
+    device = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one_or_none()
+    if device is None:
+        device = Device(
+            library_identifier=arrival.library_identifier,
+            push_token=arrival.push_token,
+            token_updated_at=now,
+            created_at=now,
+        )
+        session.add(device)
+        session.flush()
+        return device, False
+    changed = device.push_token != arrival.push_token
+    device.push_token = arrival.push_token
+    device.token_updated_at = now
+    session.flush()
+    return device, changed
+
+
+def _make_room(session: Session, card_id: int, push_token: str, now: datetime) -> None:
+    """Phones have registered hundreds of times under ever new ids: one token counts once, and the oldest goes."""
+    rows = session.execute(
+        select(Registration.device_id, Registration.created_at, Device.push_token)
+        .join(Device, Device.id == Registration.device_id)
+        .where(Registration.card_id == card_id)
+        .order_by(Registration.created_at, Registration.id)
+    ).all()
+    recent = sum(1 for row in rows if row.created_at > now - timedelta(hours=1))
+    if recent >= NEW_MAX_AN_HOUR:
+        raise _too_many()
+    same = [row.device_id for row in rows if row.push_token == push_token]
+    others = [row.device_id for row in rows if row.push_token != push_token]
+    for device_id in same + others[: max(0, len(others) - LIVE_MAX + 1)]:
+        _let_go(session, device_id, [card_id])
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests(
+        "too_many_registrations", "This card was registered too often. Try later.", retry_after_s=3600
+    )
+
+
+def _aim(session: Session, card: Card, device: Device, arrival: Arrival, *, is_new: bool, now: datetime) -> None:
+    holds = min(arrival.issued, card.version) if is_new and arrival.issued is not None else None
+    target = outbox.ensure_target(
+        session,
+        channel=CHANNEL,
+        sender_id=outbox.sender_for(session, CHANNEL, arrival.pass_type).id,
+        card_id=card.id,
+        address_id=device.id,
+        want=card.version,
+        done=card.version - 1 if holds is None else holds,
+        now_ms=milliseconds(now),
+    )
+    if is_new:
+        # the row may have belonged to an earlier registration of this phone
+        target.fetched = holds or 0
+        session.flush()
+
+
+def _tell_again(session: Session, device_id: int, now: datetime) -> None:
+    """A push to the old token may have been accepted and never delivered: what was not fetched is told once more."""
+    session.execute(
+        update(Target)
+        .where(
+            Target.channel == CHANNEL,
+            Target.address_id == device_id,
+            Target.state == "live",
+            Target.fetched < Target.want,
+            Target.done == Target.want,
+        )
+        .values(done=Target.want - 1, not_before=milliseconds(now), dirty_since=milliseconds(now))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _let_go(session: Session, device_id: int, card_ids: Sequence[int] | None) -> int:
+    """Remove registrations (all, without *card_ids*), retire what they were to be told, and a phone left with none."""
+    gone = delete(Registration).where(Registration.device_id == device_id)
+    if card_ids is not None:
+        gone = gone.where(Registration.card_id.in_(card_ids))
+    removed = rows_changed(session, gone.execution_options(synchronize_session=False))
+    for card_id in card_ids if card_ids is not None else (None,):
+        outbox.retire(session, channel=CHANNEL, address_id=device_id, card_id=card_id)
+    left = select(Registration.id).where(Registration.device_id == device_id).limit(1)
+    if session.scalar(left) is None:
+        session.execute(delete(Device).where(Device.id == device_id))
+    return removed
