@@ -14,7 +14,6 @@ from app.errors import Forbidden, Unauthorised
 from app.staff import audit, rules
 from app.staff.models import ROLES, Staff
 from app.web import world
-from app.world import World
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,16 +56,9 @@ class SignedIn(flask_login.UserMixin):  # type: ignore[misc]  # Flask-Login has 
         return f"{self.identity.public_id}:{self.identity.session_epoch}"
 
 
-def install(app: Flask, parts: World) -> None:
-    """Keep people signed in with a cookie that scripts cannot read and other sites cannot send."""
-    secure = parts.settings.secure
-    app.config.update(
-        SESSION_COOKIE_NAME="__Host-tessera" if secure else "tessera",
-        SESSION_COOKIE_SECURE=secure,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=SHIFT,
-    )
+def install(app: Flask) -> None:
+    """Keep people signed in for a shift; `app.web` fixes how the cookie may travel."""
+    app.config["PERMANENT_SESSION_LIFETIME"] = SHIFT
     manager = flask_login.LoginManager()
     manager.user_loader(_load)
     manager.init_app(app)

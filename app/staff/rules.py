@@ -30,6 +30,12 @@ HOME_BY_ROLE = {
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 FEWEST_DIFFERENT_CHARACTERS = 5
+PASSWORD_PROBLEMS = {
+    "password_too_short": "Use at least 10 characters; a short sentence is easy to remember.",
+    "password_too_long": "Use at most 200 characters.",
+    "password_too_plain": "Use more different characters; a short sentence is easy to remember.",
+    "password_is_address": "Leave the e-mail address out of the password.",
+}
 
 
 def may(role: str, roles: Collection[str]) -> bool:
@@ -47,17 +53,15 @@ def is_role(text: str) -> bool:
 
 
 def password_problem(password: str, email: str) -> str | None:
-    """Why a password is too easy to guess, as a sentence, or None."""
-    if len(password) < SHORTEST_PASSWORD:
-        return f"Use at least {SHORTEST_PASSWORD} characters; a short sentence is easy to remember."
-    if len(password) > LONGEST_PASSWORD:
-        return f"Use at most {LONGEST_PASSWORD} characters."
-    if len(set(password)) < FEWEST_DIFFERENT_CHARACTERS:
-        return "Use more different characters; a short sentence is easy to remember."
+    """Why a password is too easy to guess, as a code of `PASSWORD_PROBLEMS`, or None."""
     name = email.partition("@")[0].lower()
-    if len(name) >= 4 and name in password.lower():
-        return "Leave the e-mail address out of the password."
-    return None
+    if len(password) < SHORTEST_PASSWORD:
+        return "password_too_short"
+    if len(password) > LONGEST_PASSWORD:
+        return "password_too_long"
+    if len(set(password)) < FEWEST_DIFFERENT_CHARACTERS:
+        return "password_too_plain"
+    return "password_is_address" if len(name) >= 4 and name in password.lower() else None
 
 
 def safe_next(path: str | None) -> str | None:

@@ -53,12 +53,13 @@ def add_staff(
 ) -> Staff:
     """Add a person who may sign in. A store narrows the person to it and to its programme.
 
-    Raises: Unprocessable with `errors` by field: email (`invalid_email`, `email_taken`), name, role, password, store.
+    Raises: Unprocessable with `errors` by field: email (`invalid_email`, `email_taken`), name, role, password
+        (a code of `rules.PASSWORD_PROBLEMS`), store.
     """
     address = normal_email(email)
     problem = rules.password_problem(password, address)
     if problem:
-        raise _refused("weak_password", "password", problem)
+        raise _refused(problem, "password", rules.PASSWORD_PROBLEMS[problem])
     if not rules.is_role(role):
         raise _refused("unknown_role", "role", f"The role must be one of {', '.join(ROLES)}.")
     if not name.strip() or len(name) > 100 or not name.isprintable():
@@ -84,6 +85,8 @@ def add_staff(
 
 def by_email(session: Session, email: str) -> Staff | None:
     """The person with that address, active or not."""
+    if not email.isprintable():
+        return None
     return session.scalars(select(Staff).where(Staff.email == email.strip().lower())).one_or_none()
 
 
@@ -110,7 +113,7 @@ def change_password(session: Session, staff: Staff, *, old: str, new: str, now: 
         raise _refused("wrong_password", "old", "This is not your present password.")
     problem = rules.password_problem(new, staff.email)
     if problem:
-        raise _refused("weak_password", "new", problem)
+        raise _refused(problem, "new", rules.PASSWORD_PROBLEMS[problem])
     staff.password_hash = passwords.hashed(new)
     staff.session_epoch += 1
     me = f"staff:{staff.public_id}"

@@ -1,0 +1,103 @@
+// The till: scanner, camera, keys. Every action is a form that also works without this file.
+
+import { Camera } from "./till/camera.js";
+import { Screen } from "./till/screen.js";
+import { Wedge } from "./till/scanner.js";
+
+const PICK_WAIT_MS = 130;
+const GAP_SETTING = "tessera.till.scanGapMs";
+
+const root = document.getElementById("till-screen");
+const screen = new Screen(root);
+const $ = (selector) => root.querySelector(selector);
+
+function storedGap() {
+  try {
+    return Number(localStorage.getItem(GAP_SETTING)) || 50;
+  } catch {
+    return 50;
+  }
+}
+
+function open(code) {
+  const body = new FormData();
+  body.set("csrf_token", root.dataset.csrf);
+  body.set("code", code);
+  screen.send(root.dataset.scan, { method: "POST", body });
+}
+
+let picking;
+const wedge = new Wedge({ gapMs: storedGap(), onScan: open, onBegin: () => clearTimeout(picking) });
+wedge.listen(window);
+
+const panel = document.getElementById("till-camera");
+const words = {
+  NotAllowedError: panel.dataset.refused,
+  NotFoundError: panel.dataset.none,
+  NotReadableError: panel.dataset.busy,
+  insecure: panel.dataset.insecure,
+  other: panel.dataset.other,
+};
+const camera = new Camera(panel, { onCode: open, words });
+document.addEventListener("click", (event) => event.target.closest("[data-camera-open]") && camera.open());
+
+const gap = document.getElementById("till-gap");
+gap.value = String(wedge.gapMs);
+gap.addEventListener("change", () => {
+  wedge.setGap(Number(gap.value));
+  try {
+    localStorage.setItem(GAP_SETTING, gap.value);
+  } catch {
+    // Private windows keep no settings; the choice holds until the page is left.
+  }
+});
+
+// A typed code is tidied as it grows: capitals, groups of four, O for 0, I and L for 1.
+root.addEventListener("input", (event) => {
+  const field = event.target;
+  if (!field.matches("[data-code]") || /[@+]/.test(field.value) || field.selectionStart !== field.value.length) return;
+  const bare = field.value.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/^LY1:/, "");
+  if (!/^[0-9A-Z -]*$/.test(bare)) return;
+  const symbols = bare.replace(/[ -]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+  if (symbols.length <= 11) field.value = symbols.replace(/(.{4})(?=.)/g, "$1 ");
+});
+
+const isTyping = () => document.activeElement?.matches("input, textarea, select");
+
+function pick(digit) {
+  root.querySelectorAll("[data-pick]:not(:disabled)").forEach((button) => {
+    if (button.dataset.pick === digit) button.click();
+  });
+}
+
+const ACTIONS = {
+  F1: () => document.getElementById("till-help").showPopover(),
+  F2: () => ($("[data-code]") ?? $("[data-back]"))?.focus(),
+  F3: () => $("[name=amount]")?.focus(),
+  F4: () => $("[data-pick]:not(:disabled)")?.focus(),
+  F7: () => $("[data-day]")?.click(),
+  F8: () => $("[data-undo]:not(:disabled)")?.click(),
+  F9: () => document.getElementById("till-switch")?.requestSubmit(),
+  F10: () => document.getElementById("till-switch")?.requestSubmit(),
+  F12: () => document.getElementById("till-help").showPopover(),
+  Escape: () => back(),
+};
+
+function back() {
+  if (camera.isOpen) camera.close();
+  else if (document.querySelector("[popover]:popover-open")) document.querySelector("[popover]:popover-open").hidePopover();
+  else $("[data-back]")?.click();
+}
+
+window.addEventListener("keydown", (event) => {
+  clearTimeout(picking);
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key in ACTIONS) {
+    event.preventDefault();
+    ACTIONS[event.key]();
+  } else if (/^[1-9]$/.test(event.key) && !isTyping()) {
+    // A digit may be the first character of a scan; wait until nothing follows.
+    picking = setTimeout(() => pick(event.key), PICK_WAIT_MS);
+  }
+});
+document.documentElement.dataset.till = "ready";

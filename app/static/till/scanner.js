@@ -1,0 +1,134 @@
+// A wedge scanner types: fast, from any keyboard layout, wherever the focus is. This tells it from people.
+
+const SHIFTED_DIGITS = ")!@#$%^&*(";
+const SIGNS = {
+  Minus: "-_", Equal: "=+", Semicolon: ";:", Quote: "'\"", Comma: ",<", Period: ".>", Slash: "/?",
+  Backslash: "\\|", BracketLeft: "[{", BracketRight: "]}", Backquote: "`~", Space: "  ",
+  NumpadDecimal: "..", NumpadAdd: "++", NumpadSubtract: "--", NumpadMultiply: "**", NumpadDivide: "//",
+};
+
+// The character that a US keyboard gives for this physical key: scanners send key positions, and the
+// computer's layout turns them into something else ("ı" for I in Turkish, "&" for 1 in French).
+export function usCharacter(event) {
+  const { code, shiftKey } = event;
+  if (/^Key[A-Z]$/.test(code)) return shiftKey ? code[3] : code[3].toLowerCase();
+  if (/^Digit\d$/.test(code)) return shiftKey ? SHIFTED_DIGITS[Number(code[5])] : code[5];
+  if (/^Numpad\d$/.test(code)) return code[6];
+  if (code in SIGNS) return SIGNS[code][shiftKey ? 1 : 0];
+  if (!code && [...event.key].length === 1) return event.key;
+  return "";
+}
+
+const isText = (element) => element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+const SHORTEST = 6;
+const SAME_CODE_MS = 2000;
+const LATE_ENTER_MS = 400;
+
+export class Wedge {
+  // gapMs: the longest pause between two characters of one scan (50; up to 100 for Bluetooth).
+  // onBegin is called when it is sure that this is a scan, onScan with its text.
+  constructor({ gapMs = 50, onScan, onBegin = () => undefined }) {
+    this.setGap(gapMs);
+    this.onScan = onScan;
+    this.onBegin = onBegin;
+    this.last = { text: "", at: -Infinity };
+    this.enterSwallowedUntil = -Infinity;
+    this.reset();
+  }
+
+  setGap(gapMs) {
+    this.gapMs = Math.min(100, Math.max(10, gapMs));
+    this.silenceMs = Math.max(100, this.gapMs + 20);
+  }
+
+  reset() {
+    clearTimeout(this.timer);
+    this.text = "";
+    this.at = -Infinity;
+    this.field = null;
+  }
+
+  listen(target) {
+    target.addEventListener("keydown", (event) => this.key(event), { capture: true });
+    target.addEventListener("keyup", (event) => this.keyUp(event), { capture: true });
+  }
+
+  get scanning() {
+    return this.text.length >= SHORTEST;
+  }
+
+  key(event) {
+    if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return this.reset();
+    if (event.key === "Shift" || event.key === "CapsLock") return undefined;
+    if (event.code === "Enter" || event.code === "NumpadEnter" || event.code === "Tab" || event.key === "Enter") {
+      return this.terminator(event);
+    }
+    // A key held down repeats as fast as a scanner types.
+    const character = event.repeat ? "" : usCharacter(event);
+    if (!character) return this.reset();
+    return this.take(event, character);
+  }
+
+  take(event, character) {
+    if (event.timeStamp - this.at > this.gapMs) this.begin();
+    this.text += character;
+    this.at = event.timeStamp;
+    clearTimeout(this.timer);
+    if (!this.scanning) return;
+    this.swallow(event);
+    if (this.text.length === SHORTEST) {
+      this.putBack();
+      this.onBegin();
+    }
+    this.timer = setTimeout(() => this.finish(), this.silenceMs);
+  }
+
+  begin() {
+    this.reset();
+    const field = document.activeElement;
+    if (isText(field)) {
+      this.field = { element: field, value: field.value, from: field.selectionStart, to: field.selectionEnd };
+    }
+  }
+
+  // The first characters went into the field before anybody could know; the field gets back what it held.
+  putBack() {
+    if (!this.field || this.field.element.value === this.field.value) return;
+    const { element, value, from, to } = this.field;
+    element.value = value;
+    if (from !== null) element.setSelectionRange(from, to);
+    element.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  terminator(event) {
+    if (this.scanning && event.timeStamp - this.at <= this.silenceMs) {
+      this.swallow(event);
+      this.finish();
+      this.enterSwallowedUntil = event.timeStamp + 50;
+    } else if (event.timeStamp < this.enterSwallowedUntil) {
+      this.swallow(event);
+    } else {
+      this.reset();
+    }
+  }
+
+  keyUp(event) {
+    if (event.timeStamp < this.enterSwallowedUntil && event.code === "Enter") this.swallow(event);
+  }
+
+  finish() {
+    const text = this.text.trim().replace(/^\][A-Za-z][0-9A-Za-z]/, "");
+    const at = performance.now();
+    this.reset();
+    // A Bluetooth scanner may send its Enter late; it must not confirm anything on the next screen.
+    this.enterSwallowedUntil = at + LATE_ENTER_MS;
+    if (text === this.last.text && at - this.last.at < SAME_CODE_MS) return;
+    this.last = { text, at };
+    this.onScan(text);
+  }
+
+  swallow(event) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+}

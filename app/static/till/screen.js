@@ -1,0 +1,133 @@
+// Sends the till's forms without leaving the page. The server draws every state; this puts it in place.
+
+import { playDone, playRefused } from "./sound.js";
+
+const SHOW_WORK_MS = 300;
+const SLOW_MS = 3000;
+
+export class Screen {
+  constructor(root) {
+    this.root = root;
+    this.status = document.getElementById("till-status");
+    this.connection = document.getElementById("till-connection");
+    this.queue = Promise.resolve();
+    this.sending = 0;
+    root.addEventListener("submit", (event) => this.submit(event));
+    root.addEventListener("click", (event) => this.follow(event));
+    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.connected(navigator.onLine));
+    window.addEventListener("popstate", () => window.location.reload());
+    this.connected(navigator.onLine);
+    this.arrived();
+  }
+
+  submit(event) {
+    const form = event.target;
+    if (form.dataset.whole !== undefined) return;
+    event.preventDefault();
+    const body = new FormData(form, event.submitter);
+    const method = form.method.toUpperCase();
+    // The keys of a form are spent with its first sending; a second press repeats the same key and books nothing.
+    this.send(form.action, method === "GET" ? {} : { method, body });
+  }
+
+  follow(event) {
+    const link = event.target.closest("a[data-till]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.send(link.href, {});
+  }
+
+  // One request after the other: a scan during a booking waits for its answer.
+  send(address, options) {
+    this.queue = this.queue.then(() => this.exchange(address, options));
+    return this.queue;
+  }
+
+  async exchange(address, options) {
+    const working = setTimeout(() => this.root.setAttribute("aria-busy", "true"), SHOW_WORK_MS);
+    const slow = setTimeout(() => this.say(this.root.dataset.slow), SLOW_MS);
+    this.sending += 1;
+    try {
+      const answer = await fetch(address, { ...options, headers: { "X-Requested-With": "fetch" } });
+      this.connected(true);
+      await this.show(answer);
+    } catch {
+      this.connected(false);
+      this.offerAgain(address, options);
+    } finally {
+      clearTimeout(working);
+      clearTimeout(slow);
+      this.sending -= 1;
+      this.root.removeAttribute("aria-busy");
+    }
+  }
+
+  async show(answer) {
+    if (answer.status === 401) {
+      window.location.assign("/login?next=/till");
+      return;
+    }
+    const html = await answer.text();
+    if (!answer.headers.get("X-Till-Screen")) {
+      playRefused();
+      this.say(this.root.dataset.reload);
+      return;
+    }
+    const page = new DOMParser().parseFromString(html, "text/html");
+    this.root.replaceChildren(...page.body.childNodes);
+    const path = this.root.firstElementChild.dataset.path;
+    if (path && path !== window.location.pathname + window.location.search) history.replaceState(null, "", path);
+    this.say("");
+    this.arrived();
+    const { outcome } = this.root.firstElementChild.dataset;
+    if (outcome === "done") playDone();
+    if (outcome === "refused") playRefused();
+  }
+
+  arrived() {
+    const first = this.root.querySelector("[data-focus]");
+    const typing = window.matchMedia("(pointer: fine)").matches;
+    if (first && typing) first.focus({ preventScroll: true });
+    this.countDown();
+    this.root.dispatchEvent(new CustomEvent("till:arrived", { bubbles: true }));
+  }
+
+  countDown() {
+    clearInterval(this.ticking);
+    const clock = this.root.querySelector("[data-seconds-left]");
+    if (!clock) return;
+    const endsAt = performance.now() + Number(clock.dataset.secondsLeft) * 1000;
+    const tick = () => {
+      const left = Math.max(0, Math.round((endsAt - performance.now()) / 1000));
+      clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      if (left > 0) return;
+      clearInterval(this.ticking);
+      clock.closest("form")?.querySelector("button")?.setAttribute("disabled", "");
+    };
+    tick();
+    this.ticking = setInterval(tick, 1000);
+  }
+
+  connected(yes) {
+    this.connection.dataset.state = yes ? "on" : "off";
+    this.connection.querySelector("[data-on]").hidden = !yes;
+    this.connection.querySelector("[data-off]").hidden = yes;
+  }
+
+  offerAgain(address, options) {
+    playRefused();
+    this.say(this.root.dataset.lost);
+    const again = document.createElement("button");
+    again.type = "button";
+    again.className = "button";
+    again.textContent = this.root.dataset.again;
+    again.addEventListener("click", () => this.send(address, options));
+    this.status.append(again);
+    again.focus();
+  }
+
+  say(text) {
+    this.status.textContent = text;
+    this.status.hidden = !text;
+  }
+}

@@ -1,0 +1,266 @@
+"""The till's one screen. Every action is a form; a script may send it and gets the same screen as a fragment."""
+
+import dataclasses
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import money
+from app.cards.models import Card
+from app.errors import AppError, NotFound, Unprocessable
+from app.i18n import page_language
+from app.staff import audit, rules, throttle
+from app.staff.guards import current_staff, requires
+from app.till import actions, desk, screen
+from app.till.amounts import Ambiguous
+from app.till.decode import code_in
+from app.till.desk import Desk
+from app.till.forms import EarnForm, RedeemForm, UndoForm
+from app.till.rules import FRAME_BYTES, WRONG_CODES
+from app.till.screen import Question, Screen
+from app.till.words import offer_refusal, sentence
+from app.web import world
+
+blueprint = Blueprint("till", __name__, url_prefix="/till")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one request adds to the screen."""
+
+    serial: str | None = None
+    done: str | None = None
+    refusal: AppError | None = None
+    question: Question | None = None
+
+
+@blueprint.get("", strict_slashes=False)
+@requires(*rules.TILL)
+def waiting() -> AnyResponse:
+    """Waiting for a card, with what was done last."""
+    return _screen(Asked(done=request.args.get("done")))
+
+
+@blueprint.get("/cards/<serial>")
+@requires(*rules.TILL)
+def card(serial: str) -> AnyResponse:
+    """A customer's card, open."""
+    return _screen(Asked(serial=serial))
+
+
+@blueprint.post("/scan")
+@requires(*rules.TILL)
+def scan() -> AnyResponse:
+    """Open the card that was scanned or typed."""
+    try:
+        serial = _found(request.form.get("code", ""))
+    except AppError as refusal:
+        return _screen(Asked(refusal=refusal))
+    return _answer(Asked(serial=serial), url_for("till.card", serial=serial))
+
+
+@blueprint.post("/cards/<serial>/earn")
+@requires(*rules.TILL)
+def earn(serial: str) -> AnyResponse:
+    def work(writing: Session, here: Desk) -> str | Question:
+        form = EarnForm.parse(request.form, here.programme)
+        if isinstance(form.amount, Ambiguous):
+            return _which_amount(form.amount, here)
+        return actions.earn(writing, here, serial, form, now=world().clock())
+
+    return _do(work, serial)
+
+
+@blueprint.post("/cards/<serial>/redeem")
+@requires(*rules.TILL)
+def redeem(serial: str) -> AnyResponse:
+    def work(writing: Session, here: Desk) -> str:
+        return actions.redeem(writing, here, serial, RedeemForm.parse(request.form), now=world().clock())
+
+    return _do(work, serial)
+
+
+@blueprint.post("/undo")
+@requires(*rules.TILL)
+def undo() -> AnyResponse:
+    def work(writing: Session, here: Desk) -> str:
+        return actions.undo(writing, here, UndoForm.parse(request.form), now=world().clock())
+
+    return _do(work, None)
+
+
+@blueprint.post("/decode")
+@requires(*rules.TILL)
+def decode() -> AnyResponse:
+    """Read the barcode of a camera frame: the picture is the body, the answer {"code": text or null}."""
+    if (request.content_length or 0) > FRAME_BYTES:
+        raise Unprocessable("picture_too_large", "Send a picture of at most 300 KB.")
+    return jsonify(code=code_in(request.stream.read(FRAME_BYTES + 1)))
+
+
+@blueprint.get("/store")
+@requires(*rules.TILL)
+def store() -> AnyResponse:
+    """Choose where this till stands."""
+    return _store_page()
+
+
+@blueprint.post("/store")
+@requires(*rules.TILL)
+def store_submit() -> AnyResponse:
+    wanted = request.form.get("place", "")
+    with world().database.reading() as reading:
+        for place in desk.places(reading, current_staff()):
+            if _place_value(place) == wanted:
+                session["till_place"] = dataclasses.asdict(place.choice)
+                return redirect(url_for("till.waiting"), code=303)
+    return _store_page(is_wrong=True)
+
+
+def _do(work: Callable[[Session, Desk], str | Question], serial: str | None) -> AnyResponse:
+    """Run one action in one transaction and show its result, its question, or its refusal."""
+    try:
+        outcome = world().database.transact(lambda writing: work(writing, _desk(writing)))
+    except AppError as refusal:
+        if refusal.code == "leaves_deficit":
+            missing = int(refusal.errors["missing"])
+            question = Question(kind="deficit", entry_id=request.form.get("entry", ""), missing=missing)
+            return _screen(Asked(question=question))
+        if refusal.code == "needs_manager":
+            _note("limit_hit", refusal)
+        return _screen(Asked(serial=serial, refusal=refusal))
+    if isinstance(outcome, Question):
+        return _screen(Asked(serial=serial, question=outcome))
+    return _answer(Asked(done=outcome), url_for("till.waiting", done=outcome))
+
+
+def _found(code: str) -> str:
+    """The serial of the card with that code. Wrong ones are counted for the terminal and for the person."""
+    parts, now = world(), world().clock()
+    subjects = (f"terminal:{_terminal()}", current_staff().actor)
+    try:
+        with parts.database.reading() as reading:
+            for subject in subjects:
+                throttle.check_lock(reading, WRONG_CODES, subject, now=now)
+            return actions.find(reading, _desk(reading), code).serial
+    except NotFound as refusal:
+        with parts.database.unit_of_work() as writing:
+            counts = [throttle.count_failure(writing, WRONG_CODES, subject, now=now) for subject in subjects]
+        if max(counts) >= WRONG_CODES.limit:
+            _note("till_locked", refusal)
+        raise
+
+
+def _screen(asked: Asked) -> AnyResponse:
+    """Draw the screen; a card that cannot be opened leaves the till waiting, with the reason."""
+    parts, language = world(), page_language()
+    with parts.database.reading() as reading:
+        here = desk.desk_of(reading, current_staff(), _chosen())
+        if here is None:
+            return redirect(url_for("till.store"), code=303)
+        opened, refusal = _open(reading, here, asked)
+        now = parts.clock()
+        drawn = Screen(
+            desk=here,
+            can_move=len(desk.places(reading, here.who)) > 1,
+            path=_path(opened, asked),
+            example=money.example(here.programme.currency),
+            customer=screen.customer_of(reading, here, opened, language=language, now=now) if opened else None,
+            result=screen.result_of(reading, here, asked.done, language=language, now=now) if asked.done else None,
+            last=screen.last_actions(reading, here, language=language, now=now),
+            question=asked.question,
+            refusal=sentence(refusal, here.programme.currency) if refusal else "",
+            errors={name: sentence(refusal, here.programme.currency) for name in refusal.errors} if refusal else {},
+            typed=request.form if refusal or asked.question else {},
+        )
+    return _rendered(drawn, refusal)
+
+
+def _rendered(drawn: Screen, refusal: AppError | None) -> AnyResponse:
+    template = "till/_screen.html" if _by_script() else "till/screen.html"
+    page = make_response(render_template(template, screen=drawn, staff=drawn.desk.who, why=offer_refusal))
+    page.headers["X-Till-Screen"] = "1"
+    page.headers["Permissions-Policy"] = "camera=(self)"
+    if refusal is not None:
+        page.status_code = refusal.status
+        if refusal.retry_after_s is not None:
+            page.headers["Retry-After"] = str(refusal.retry_after_s)
+    return page
+
+
+def _open(reading: Session, here: Desk, asked: Asked) -> tuple[Card | None, AppError | None]:
+    if asked.serial is None:
+        return None, asked.refusal
+    try:
+        return actions.card_at(reading, here, asked.serial), asked.refusal
+    except AppError as problem:
+        return None, asked.refusal or problem
+
+
+def _answer(asked: Asked, address: str) -> AnyResponse:
+    """A page is sent on, so that reloading repeats nothing; a script gets the next screen at once."""
+    return _screen(asked) if _by_script() else redirect(address, code=303)
+
+
+def _path(opened: Card | None, asked: Asked) -> str:
+    if opened is not None:
+        return url_for("till.card", serial=opened.serial)
+    return url_for("till.waiting", done=asked.done)
+
+
+def _which_amount(found: Ambiguous, here: Desk) -> Question:
+    currency, language = here.programme.currency, page_language()
+    readings = (found.as_thousands_minor, found.as_decimals_minor)
+    return Question(kind="amount", amounts=tuple((minor, money.shown(minor, currency, language)) for minor in readings))
+
+
+def _store_page(*, is_wrong: bool = False) -> AnyResponse:
+    with world().database.reading() as reading:
+        places = desk.places(reading, current_staff())
+    choices = [(_place_value(one), one.programme.name, one.store.name if one.store else "") for one in places]
+    page = render_template(
+        "till/store.html", staff=current_staff(), choices=choices, several=_several(places), is_wrong=is_wrong
+    )
+    return make_response(page, 422 if is_wrong else 200)
+
+
+def _several(places: list[Desk]) -> bool:
+    return len({one.programme.id for one in places}) > 1
+
+
+def _place_value(place: Desk) -> str:
+    return place.store.public_id if place.store else place.programme.public_id
+
+
+def _desk(reading: Session) -> Desk:
+    here = desk.desk_of(reading, current_staff(), _chosen())
+    if here is None:
+        raise NotFound("no_store", "Choose your store first.")
+    return here
+
+
+def _chosen() -> desk.Choice | None:
+    kept: dict[str, Any] | None = session.get("till_place")
+    return desk.Choice(**kept) if kept else None
+
+
+def _terminal() -> str:
+    """This browser's name for itself; it outlives sign-ins, so that wrong tries go on counting."""
+    if "terminal" not in session:
+        session["terminal"] = secrets.token_hex(8)
+    return str(session["terminal"])
+
+
+def _by_script() -> bool:
+    return request.headers.get("X-Requested-With") == "fetch"
+
+
+def _note(action: str, refusal: AppError) -> None:
+    who = current_staff().actor
+    with world().database.unit_of_work() as writing:
+        audit.record(writing, actor=who, action=action, subject=request.path, reason=refusal.code, now=world().clock())

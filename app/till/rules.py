@@ -1,0 +1,29 @@
+"""What a till allows without asking anybody."""
+
+import re
+from datetime import timedelta
+
+from app import money
+from app.staff.throttle import Lock
+
+RECENT_WITHIN = timedelta(hours=12)
+LAST_ACTIONS = 5
+
+# Ten wrong codes in ten minutes lock a terminal, and a person, for ten minutes: nobody may try numbers out.
+WRONG_CODES = Lock(kind="wrong_code", limit=10, window_s=600, lock_s=600)
+
+# A sale above this needs a manager. The unit of a currency says little about its worth, hence the exceptions.
+SALE_LIMIT = 10_000
+SALE_LIMIT_BY_CURRENCY = {"IDR": 20_000_000, "VND": 25_000_000, "KRW": 1_500_000, "JPY": 150_000, "HUF": 400_000}
+
+# The pictures that a camera sends for reading.
+FRAME_BYTES = 300 * 1024
+FRAME_PIXELS = 4_000_000
+
+SERIAL = re.compile(r"[A-Za-z0-9_-]{1,64}")
+PUBLIC_ID = re.compile(r"[a-z]{3}_[0-9a-z]{1,64}")
+
+
+def sale_limit_minor(currency: str) -> int:
+    """The largest sale that a cashier may book alone, in minor units."""
+    return int(SALE_LIMIT_BY_CURRENCY.get(currency, SALE_LIMIT) * 10 ** money.exponent(currency))
