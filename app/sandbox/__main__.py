@@ -7,8 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from app.sandbox.phone_pages import create_pages
-from app.sandbox.sandbox import Sandbox
+from app.sandbox.phone_server import sandbox_with_phones
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,9 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: over.set())
     (given.folder / "sandbox.json").unlink(missing_ok=True)
     try:
-        sandbox = Sandbox(
-            given.folder, port_base=given.port_base, product_url=given.product_url, create_pages=create_pages
-        )
+        sandbox = sandbox_with_phones(given.folder, port_base=given.port_base, product_url=given.product_url)
         for pass_type in given.pass_type:
             sandbox.issue_pass_identity(pass_type, given.team)
         with sandbox:

@@ -90,6 +90,10 @@ class Hub:
     def knows(self, token: str) -> bool:
         return token in self._known
 
+    def is_on(self, token: str) -> bool:
+        """Whether a phone with that token would hear a push now."""
+        return token.lower() in self._listeners
+
     def gone_at(self, token: str) -> float | None:
         """Epoch seconds at which the token was taken back, or None."""
         return self._gone.get(token)

@@ -59,6 +59,7 @@ class Sandbox:
         self.pages_url = ""  # stays "" without pages
         self._create_pages = create_pages
         self._servers: list[LocalServer] = []
+        self._closers: list[Callable[[], object]] = []
         self._ports = dict(zip(DOORS, range(port_base, port_base + len(DOORS)), strict=True)) if port_base else {}
         self._fixed_ports = bool(port_base)
 
@@ -73,6 +74,10 @@ class Sandbox:
         file = self.authority.issue_push_key(team)
         self.apns.forget_credentials()
         return file
+
+    def at_stop(self, close: Callable[[], object]) -> None:
+        """Have *close* called when the sandbox stops, before its servers do."""
+        self._closers.append(close)
 
     def addresses(self) -> dict[str, Any]:
         """What sandbox.json says: every address and file, and the pass identities issued so far."""
@@ -109,6 +114,8 @@ class Sandbox:
     def stop(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "sandbox.json").unlink()
+        for close in self._closers:
+            close()
         for server in self._servers:
             server.stop()
         self.google.courier.stop()

@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 import requests
-from google.auth.transport.requests import AuthorizedSession
+from google.auth.transport.requests import Request as AuthRequest
 from google.oauth2.service_account import Credentials
 
 from app.sandbox.sandbox import ISSUER_ID, Sandbox
@@ -54,7 +54,10 @@ class GoogleClient:
     def __init__(self, sandbox: Sandbox) -> None:
         self._root = f"{sandbox.google_url}/walletobjects/v1/"
         self.credentials = Credentials.from_service_account_file(str(sandbox.google_credentials), scopes=[SCOPE])
-        self.session = AuthorizedSession(self.credentials, max_refresh_attempts=0)
+        # Signed in by hand: AuthorizedSession also asks a fixed address of Google's for the account's region.
+        self.session = requests.Session()
+        self.credentials.refresh(AuthRequest(self.session))
+        self.session.headers["Authorization"] = f"Bearer {self.credentials.token}"
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
         return self.session.request(method, self._root + path, json=body, params=query, timeout=10)
@@ -83,4 +86,5 @@ def save_jwt(sandbox: Sandbox, payload: Any, **changes: Any) -> str:
 
 
 def thin_jwt(sandbox: Sandbox, object_id: str = OBJECT_ID, **changes: Any) -> str:
-    return save_jwt(sandbox, {"loyaltyObjects": [{"id": object_id, "classId": CLASS_ID}]}, **changes)
+    payload = changes.pop("payload", {"loyaltyObjects": [{"id": object_id, "classId": CLASS_ID}]})
+    return save_jwt(sandbox, payload, **changes)
