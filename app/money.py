@@ -52,7 +52,8 @@ def example(currency: str) -> str:
 def shown(minor: int, currency: str, locale: str) -> str:
     """An amount as people of that language read it: 12,50 ₺."""
     amount = Decimal(minor).scaleb(-exponent(currency))
-    return str(format_currency(amount, currency, locale=locale.replace("-", "_")))
+    text = str(format_currency(amount, currency, locale=locale.replace("-", "_")))
+    return re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text)  # Babel leaves out the space that CLDR puts after "TRY"
 
 
 def _invalid(field: str, text: str) -> Unprocessable:
