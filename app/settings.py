@@ -1,5 +1,6 @@
 """Every setting, read once from the environment (or a `.env` file) and checked before anything starts."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -195,3 +196,16 @@ def _parse_into(chosen: dict[str, Any], name: str, text: str, problems: list[str
         chosen[name] = PARSERS.get(name, str)(text)
     except ValueError as problem:
         problems.append(f"{PREFIX}{name.upper()} {problem}")
+
+
+def load() -> Settings:
+    """The settings of this process: the environment, and a `.env` file in the working directory.
+
+    Raises: ConfigurationError, as `Settings.from_environ`.
+    """
+    return Settings.from_environ(os.environ, dotenv=Path(".env"))
+
+
+def child_environ(over: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that this one starts, with some settings of its own."""
+    return {**os.environ, **over}

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
 from app.sandbox.phone_server import sandbox_with_phones
+
+LOOK_AT_PARENT_S = 0.5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pass-type", action="append", default=[], help="issue a pass identity (may be repeated)")
     parser.add_argument("--team", default="TEAM123456", help="the team of the pass identities")
     parser.add_argument("--product-url", default="", help="where the phones find the product")
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when whoever started this is gone")
     given = parser.parse_args(arguments)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -28,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
             sandbox.issue_pass_identity(pass_type, given.team)
         with sandbox:
             print(json.dumps(sandbox.addresses()), flush=True)
-            over.wait()
+            parent = os.getppid()
+            while not over.wait(LOOK_AT_PARENT_S):
+                if given.end_with_parent and os.getppid() != parent:
+                    break
     except (OSError, ValueError) as error:
         print(f"The sandbox cannot start: {error}", file=sys.stderr)
         return 1

@@ -99,7 +99,7 @@ class Identities:
 
     def problems(self, programmes: Iterable[tuple[str, str]], *, at: datetime) -> list[Finding]:
         """One finding for each distinct (pass type, team), good ones too, in the order given."""
-        return [self._finding(pass_type, team, at) for pass_type, team in dict.fromkeys(programmes)]
+        return [self.finding(pass_type, at=at, team=team) for pass_type, team in dict.fromkeys(programmes)]
 
     def refusal(self, pass_type: str, reason: str) -> Busy:
         """The answer that stops issuing and nothing else."""
@@ -110,7 +110,8 @@ class Identities:
             retry_after_s=300,
         )
 
-    def _finding(self, pass_type: str, team: str, at: datetime) -> Finding:
+    def finding(self, pass_type: str, *, at: datetime, team: str | None = None) -> Finding:
+        """The state of one pass type, in words; *team* is checked where a programme names one."""
         loaded = self._load(pass_type)
         folder = self._certs_dir / pass_type
         if loaded.credential is None:

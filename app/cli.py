@@ -1,0 +1,47 @@
+"""The `tessera` command.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong usage. Errors are one line on standard error.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sqlalchemy.exc import OperationalError
+
+from app import pass_commands
+from app.commands import certs, demo, doctor, ledger, serving, setup
+from app.errors import AppError, ConfigurationError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        return int(given.func(given))
+    except AppError as problem:
+        return _fail(problem.public)
+    except (ConfigurationError, OSError) as problem:
+        return _fail(str(problem))
+    except OperationalError as problem:
+        return _fail(f"the database does not answer: {str(problem.orig).splitlines()[0]}; check TESSERA_DATABASE_URL")
+    except KeyboardInterrupt:
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    made = argparse.ArgumentParser(
+        prog="tessera", description="Loyalty cards for Apple Wallet and Google Wallet, from your own server."
+    )
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for room in (demo, serving, setup, doctor, certs, ledger):
+        room.add_parsers(commands)
+    pass_commands.add_parser(commands)
+    return made
+
+
+def _fail(text: str) -> int:
+    one_line = " ".join(text.split())
+    sys.stderr.write(f"tessera: {one_line}\n")
+    return 1

@@ -1,0 +1,127 @@
+"""`tessera certs`: signing request, import, expiry report, development authority."""
+
+import argparse
+import json
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from app import settings
+from app.cards.models import Programme
+from app.clock import system_clock
+from app.commands.setup import say
+from app.db import Database
+from app.errors import Unprocessable
+from app.settings import Settings
+from app.wallets.apple import requests
+from app.wallets.apple.identities import Finding, Identities, Severity
+from passes.errors import IdentityError
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands of certificates."""
+    certs = commands.add_parser("certs", help="Apple pass certificates").add_subparsers(dest="verb", required=True)
+    csr = certs.add_parser("csr", help="make a key and a signing request for Apple")
+    csr.add_argument("pass_type")
+    csr.add_argument("--email", default="", help="written into the request")
+    csr.set_defaults(func=make_request)
+    put = certs.add_parser("import", help="put the certificate that Apple issued in place")
+    put.add_argument("file", type=Path)
+    put.add_argument("--intermediate", type=Path, help="where Apple used another one than WWDR G4")
+    put.set_defaults(func=import_certificate)
+    status = certs.add_parser("status", help="how long each certificate is valid; exit 1 if one is broken")
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(func=show_status)
+    dev = certs.add_parser("dev", help="a certificate from an authority of our own, for trying things out")
+    dev.add_argument("pass_type")
+    dev.add_argument("--team", default="TEAM123456", help="ten characters")
+    dev.set_defaults(func=make_development)
+
+
+def make_request(arguments: argparse.Namespace) -> int:
+    """Write the request and say what to do with it."""
+    chosen = settings.load()
+    file = requests.make_request(
+        chosen.certs_dir, arguments.pass_type, email=arguments.email, password=chosen.apple_key_password
+    )
+    say(f"Upload {file} at developer.apple.com → Identifiers → {arguments.pass_type} → Create Certificate.")
+    say("Then put the downloaded file in place with: tessera certs import pass.cer")
+    return 0
+
+
+def import_certificate(arguments: argparse.Namespace) -> int:
+    """Check and install; the key that waited becomes the key in use."""
+    chosen = settings.load()
+    intermediate = requests.as_pem(arguments.intermediate.read_bytes()) if arguments.intermediate else None
+    try:
+        identity = requests.import_certificate(
+            chosen.certs_dir,
+            arguments.file.read_bytes(),
+            now=system_clock(),
+            intermediate=intermediate,
+            password=chosen.apple_key_password,
+        )
+    except IdentityError as problem:
+        raise Unprocessable("certificate_refused", str(problem)) from problem
+    say(f"{identity.pass_type_identifier} (team {identity.team_identifier}) until {identity.valid_until:%Y-%m-%d}.")
+    return 0
+
+
+def show_status(arguments: argparse.Namespace) -> int:
+    """One line for each pass type, with its mending hint."""
+    chosen = settings.load()
+    found = findings(chosen)
+    if arguments.json:
+        say(json.dumps([_as_json(one) for one in found]))
+    for one in [] if arguments.json else found:
+        say(f"{one.severity.value:8} {one.sentence} {one.hint}".rstrip())
+    if not found and not arguments.json:
+        say("No pass type is in use and no certificate is in place; make a request with: tessera certs csr PASS_TYPE")
+    return 1 if any(one.severity is Severity.BROKEN for one in found) else 0
+
+
+def make_development(arguments: argparse.Namespace) -> int:
+    """Make the authority if it is not there, and a certificate from it."""
+    chosen = settings.load()
+    root = requests.make_development_identity(
+        chosen.certs_dir, chosen.var_dir, arguments.pass_type, arguments.team, now=system_clock()
+    )
+    say(f"Certificate for {arguments.pass_type} (team {arguments.team}) in {chosen.certs_dir / arguments.pass_type}.")
+    say(f"Verify its passes against {root}. Real phones refuse them.")
+    return 0
+
+
+def findings(chosen: Settings) -> list[Finding]:
+    """The state of every pass type that a programme uses or that has a folder."""
+    used = _used(chosen)
+    folders = sorted(one.name for one in chosen.certs_dir.glob("pass.*") if one.is_dir())
+    wanted = {**dict.fromkeys(folders), **used}
+    identities = Identities(chosen.certs_dir, password=chosen.apple_key_password)
+    now = system_clock()
+    known = identities.problems([(one, team) for one, team in wanted.items() if team], at=now)
+    others = [one for one, team in wanted.items() if not team]
+    return known + [identities.finding(one, at=now) for one in others]
+
+
+def _used(chosen: Settings) -> dict[str, str]:
+    database = Database(chosen.database_url)
+    try:
+        with database.reading() as session:
+            rows = session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
+            return dict(rows.tuples().all())
+    except OperationalError:
+        return {}  # no database yet: certificates come before it
+    finally:
+        database.close()
+
+
+def _as_json(one: Finding) -> dict[str, object]:
+    return {
+        "pass_type": one.pass_type,
+        "severity": one.severity.value,
+        "sentence": one.sentence,
+        "hint": one.hint,
+        "days_left": one.days_left,
+        "expires_at": one.expires_at.isoformat() if one.expires_at else None,
+    }

@@ -1,0 +1,162 @@
+"""`tessera demo`: everything at once, with wallets of its own, for a newcomer to try."""
+
+import argparse
+import json
+import logging
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from app import logs, settings
+from app.commands import demo_data
+from app.commands.serving import parts, prepare
+from app.commands.setup import say
+from app.errors import ConfigurationError
+from app.processes import Child, keep_running, start
+from app.settings import Settings
+from app.world import open_world
+
+LOGGER = logging.getLogger(__name__)
+READY_WITHIN_S = 60
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command."""
+    text = "a sample programme with sandbox wallets: the whole story on this machine, with no account anywhere"
+    parser = commands.add_parser("demo", help=text, description=text)
+    parser.set_defaults(func=run)
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Start the sandbox, fill the sample programme, serve, and print where to look."""
+    chosen = settings.load()
+    logs.install(chosen)
+    folder = chosen.var_dir / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    # until the children are looked after, a signal must still end them: make it an exception
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sandbox = _sandbox(folder / "sandbox", chosen.base_url)
+    start(sandbox)
+    try:
+        addresses = _addresses(sandbox, folder / "sandbox" / "sandbox.json")
+        environ = _environ(chosen, folder, addresses)
+        logins = _logins(folder / "logins.json")
+        _fill(chosen, folder, addresses, logins)
+    except BaseException:
+        if sandbox.process is not None:
+            sandbox.process.terminate()
+        raise
+    threading.Thread(target=_announce, args=(chosen, addresses, logins), daemon=True).start()
+    return keep_running([sandbox, *parts(environ)])
+
+
+def _sandbox(folder: Path, base_url: str) -> Child:
+    arguments = ["-m", "app.sandbox", "--folder", str(folder), "--product-url", base_url, "--end-with-parent"]
+    arguments += ["--pass-type", demo_data.PASS_TYPE, "--team", demo_data.TEAM]
+    return Child(name="sandbox", arguments=arguments)
+
+
+def _addresses(sandbox: Child, file: Path) -> dict[str, Any]:
+    """What the sandbox says of itself once it is ready."""
+    process: subprocess.Popen[bytes] | None = sandbox.process
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and process is not None:
+        if process.poll() is not None:
+            raise ConfigurationError("the sandbox wallets could not start; see the lines above")
+        try:
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            if found.get("pid") == process.pid:
+                return found
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.05)
+    raise ConfigurationError(f"the sandbox wallets were not ready within {READY_WITHIN_S} s; try again")
+
+
+def _environ(chosen: Settings, folder: Path, addresses: dict[str, Any]) -> dict[str, str]:
+    """The settings by which the product meets the sandbox: addresses, and nothing else."""
+    return {
+        "TESSERA_DATABASE_URL": f"sqlite:///{folder / 'tessera.db'}",
+        "TESSERA_VAR_DIR": str(folder),
+        "TESSERA_CERTS_DIR": str(Path(addresses["identities"][demo_data.PASS_TYPE]).parent),
+        "TESSERA_BASE_URL": chosen.base_url,
+        "TESSERA_LISTEN": chosen.listen,
+        "TESSERA_APNS_URL": addresses["apns_url"],
+        "TESSERA_APNS_CA_FILE": addresses["ca_file"],
+        "TESSERA_GOOGLE_WALLET_URL": addresses["google_url"],
+        "TESSERA_GOOGLE_CREDENTIALS": addresses["google_credentials"],
+        "TESSERA_GOOGLE_ISSUER_ID": addresses["google_issuer_id"],
+        "TESSERA_GOOGLE_ROOT_KEYS_URL": addresses["root_keys_url"],
+        "TESSERA_GOOGLE_SAVE_URL": addresses["save_url_prefix"].rstrip("/"),
+    }
+
+
+def _logins(file: Path) -> dict[str, str]:
+    """A password for each sample account, made on the first start and kept."""
+    if not file.exists():
+        made = {email: secrets.token_urlsafe(9) for email, _, _ in demo_data.STAFF}
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(made, indent=2), encoding="utf-8")
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _fill(chosen: Settings, folder: Path, addresses: dict[str, Any], logins: dict[str, str]) -> None:
+    own = replace(
+        chosen,
+        database_url=f"sqlite:///{folder / 'tessera.db'}",
+        var_dir=folder,
+        certs_dir=Path(addresses["identities"][demo_data.PASS_TYPE]).parent,
+    )
+    prepare(own)
+    world = open_world(own)
+    try:
+        with world.database.unit_of_work() as session:
+            demo_data.fill(session, logins, now=world.clock())
+    finally:
+        world.database.close()
+
+
+def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str]) -> None:
+    """Once the service answers, say where to look and how to sign in."""
+    base = chosen.base_url
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{base}/readyz", timeout=1).ok:
+                break
+        except requests.RequestException:
+            time.sleep(0.1)
+    width = max(len(email) for email in logins)
+    say(
+        "\n".join(
+            [
+                "",
+                "Tessera is running. Open these in a browser:",
+                "",
+                f"  two phones with wallets   {addresses['pages_url']}/sandbox",
+                f"  join page                 {base}/join/{demo_data.SLUG}",
+                f"  poster to print           {base}/join/{demo_data.SLUG}/poster",
+                f"  till                      {base}/till",
+                f"  marketing                 {base}/marketing",
+                f"  operating                 {base}/admin",
+                f"  API                       {base}/api/docs",
+                "",
+                "Sign in with:",
+                "",
+                *(f"  {email:{width}}  {logins[email]:14}  {role}" for email, role, _ in demo_data.STAFF),
+                "",
+                "Ctrl-C stops everything; what you did is kept in var/demo.",
+                "",
+            ]
+        )
+    )
+    sys.stdout.flush()

@@ -1,0 +1,233 @@
+"""`tessera doctor`: is everything in place, and if not, what mends it."""
+
+import argparse
+import json
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pycurl
+import requests
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import settings
+from app.cards.models import Programme
+from app.clock import system_clock
+from app.commands import certs
+from app.commands.setup import say
+from app.db import Database
+from app.errors import AppError, ConfigurationError
+from app.migrations.run import is_current
+from app.settings import Settings
+from app.vault import Vault, load_secret
+from app.wallets.google.client import GoogleClient
+from passes.google import api
+from passes.outcome import Outcome
+
+TIMEOUT_S = 5
+SKEW_S = 5
+LEAST_FREE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One finding. `state`: ok, warning or broken."""
+
+    subject: str
+    state: str
+    sentence: str
+    hint: str = ""
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command."""
+    parser = commands.add_parser("doctor", help="check certificates, keys, addresses, clock and credentials")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print every finding; 1 if anything is broken."""
+    chosen = settings.load()
+    found = [check for examine in EXAMINATIONS for check in _safely(examine, chosen)]
+    if arguments.json:
+        say(json.dumps([asdict(check) for check in found]))
+    for check in [] if arguments.json else found:
+        say(f"{check.state:8} {check.subject}: {check.sentence}" + (f" → {check.hint}" if check.hint else ""))
+    return 1 if any(check.state == "broken" for check in found) else 0
+
+
+def _safely(examine: Callable[[Settings], Iterator[Check]], chosen: Settings) -> Iterator[Check]:
+    """A check that fails itself is a finding, not the end of the examination."""
+    name = examine.__name__.strip("_")
+    try:
+        yield from examine(chosen)
+    except (OSError, SQLAlchemyError, ConfigurationError, AppError, ValueError) as problem:
+        yield Check(subject=name, state="broken", sentence=" ".join(str(problem).split())[:300])
+
+
+def _address(chosen: Settings) -> Iterator[Check]:
+    host = urlsplit(chosen.base_url).hostname or ""
+    if chosen.secure:
+        yield Check(subject="address", state="ok", sentence=f"{chosen.base_url} is https.")
+        return
+    local = host in {"127.0.0.1", "localhost", "::1"}
+    yield Check(
+        subject="address",
+        state="warning" if local else "broken",
+        sentence=f"{chosen.base_url} is not https: real phones fetch passes over https only.",
+        hint="put a proxy with a certificate in front and set TESSERA_BASE_URL=https://…",
+    )
+
+
+def _secret(chosen: Settings) -> Iterator[Check]:
+    load_secret(chosen.secret_key, chosen.var_dir)
+    where = "TESSERA_SECRET_KEY" if chosen.secret_key else str(chosen.var_dir / "secret.key")
+    hint = "" if chosen.secret_key else "keep a copy of it apart from the database's backup"
+    yield Check(subject="secret", state="ok", sentence=f"The secret is read from {where}.", hint=hint)
+
+
+def _database(chosen: Settings) -> Iterator[Check]:
+    database = Database(chosen.database_url)
+    try:
+        if not is_current(database):
+            yield Check(
+                subject="database",
+                state="broken",
+                sentence="The database is not in this release's shape.",
+                hint="tessera migrate",
+            )
+            return
+        yield Check(subject="database", state="ok", sentence=f"{database.engine.dialect.name} answers, migrated.")
+        yield from _personal_data(chosen, database)
+        yield from _database_clock(database)
+    finally:
+        database.close()
+
+
+def _personal_data(chosen: Settings, database: Database) -> Iterator[Check]:
+    vault = Vault(load_secret(chosen.secret_key, chosen.var_dir))
+    with database.reading() as session:
+        sealed = session.execute(text("SELECT sealed FROM member WHERE sealed IS NOT NULL LIMIT 1")).scalar()
+        programmes = session.scalars(select(Programme.slug).where(Programme.status == "live")).all()
+    if sealed is not None:
+        vault.open(bytes(sealed))
+        yield Check(subject="secret", state="ok", sentence="It opens the members' data in this database.")
+    if not programmes:
+        hint = "make one at /admin, or POST /api/v1/programmes"
+        yield Check(subject="programmes", state="warning", sentence="There is no live programme.", hint=hint)
+
+
+def _database_clock(database: Database) -> Iterator[Check]:
+    if database.is_sqlite:
+        return
+    with database.engine.connect() as connection:
+        theirs = datetime.fromtimestamp(float(connection.scalar(text("SELECT extract(epoch FROM now())")) or 0), UTC)
+    yield _skew("the database", theirs)
+
+
+def _skew(whose: str, theirs: datetime) -> Check:
+    seconds = abs((system_clock() - theirs).total_seconds())
+    if seconds <= SKEW_S:
+        return Check(subject="clock", state="ok", sentence=f"This clock and that of {whose} agree within {SKEW_S} s.")
+    return Check(
+        subject="clock",
+        state="broken",
+        sentence=f"This clock and that of {whose} differ by {seconds:.0f} s.",
+        hint="synchronise both machines' clocks (NTP)",
+    )
+
+
+def _certificates(chosen: Settings) -> Iterator[Check]:
+    states = {"fine": "ok", "warning": "warning", "broken": "broken"}
+    found = certs.findings(chosen)
+    for one in found:
+        yield Check(
+            subject="certificate", state=states[one.severity.value], sentence=one.sentence, hint=one.hint.rstrip(".")
+        )
+    if not found:
+        hint = "tessera certs csr PASS_TYPE, or tessera certs dev PASS_TYPE to try things out"
+        yield Check(
+            subject="certificate", state="warning", sentence="No Apple pass certificate is in place.", hint=hint
+        )
+    for key in chosen.certs_dir.glob("*/key.pem"):
+        if key.stat().st_mode & 0o077:
+            yield Check(
+                subject="certificate",
+                state="warning",
+                sentence=f"{key} can be read by others on this machine.",
+                hint=f"chmod 600 {key}",
+            )
+
+
+def _apns(chosen: Settings) -> Iterator[Check]:
+    """Whether a TLS connection to APNs can be made; who we are is shown only when a push is sent."""
+    handle = pycurl.Curl()
+    try:
+        handle.setopt(pycurl.URL, chosen.apns_url)
+        handle.setopt(pycurl.CONNECT_ONLY, 1)
+        handle.setopt(pycurl.CONNECTTIMEOUT, TIMEOUT_S)
+        if chosen.apns_ca_file:
+            handle.setopt(pycurl.CAINFO, str(chosen.apns_ca_file))
+        handle.perform()
+        yield Check(subject="apns", state="ok", sentence=f"{chosen.apns_url} can be reached.")
+    except pycurl.error as problem:
+        yield Check(
+            subject="apns",
+            state="broken",
+            sentence=f"{chosen.apns_url} cannot be reached: {problem.args[-1]}.",
+            hint="open the way to it (TCP 443, HTTP/2 over TLS), or correct TESSERA_APNS_URL",
+        )
+    finally:
+        handle.close()
+
+
+def _google(chosen: Settings) -> Iterator[Check]:
+    if not chosen.google_ready:
+        hint = "set TESSERA_GOOGLE_CREDENTIALS and TESSERA_GOOGLE_ISSUER_ID"
+        yield Check(subject="google", state="warning", sentence="Google Wallet is not configured.", hint=hint)
+        return
+    client = GoogleClient(chosen, system_clock)
+    answer = client.call(api.get_issuer(chosen.google_issuer_id))
+    if answer.outcome is Outcome.DELIVERED:
+        yield Check(subject="google", state="ok", sentence=f"Issuer {chosen.google_issuer_id} answers to this key.")
+    else:
+        hint = client.words_for_breaker(answer) or "see README, Going live with Google"
+        said = f"{answer.status or 'no answer'} {answer.reason} {answer.message}".strip()
+        yield Check(subject="google", state="broken", sentence=f"Google Wallet says: {said}.", hint=hint)
+    keys = requests.get(chosen.google_root_keys_url, timeout=TIMEOUT_S)
+    state = "ok" if keys.ok else "broken"
+    yield Check(subject="google", state=state, sentence=f"Callback root keys: {keys.status_code}.")
+    if keys.headers.get("Date"):
+        theirs = datetime.strptime(keys.headers["Date"], "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=UTC)
+        yield _skew("Google", theirs)
+
+
+def _disk(chosen: Settings) -> Iterator[Check]:
+    chosen.var_dir.mkdir(parents=True, exist_ok=True)
+    usage = shutil.disk_usage(Path(chosen.var_dir))
+    share = usage.free / usage.total
+    state = "ok" if share >= LEAST_FREE else "broken"
+    hint = "" if state == "ok" else "free some space: a full disk stops every write"
+    yield Check(subject="disk", state=state, sentence=f"{share:.0%} of the disk is free.", hint=hint)
+
+
+def _service(chosen: Settings) -> Iterator[Check]:
+    host, _, port = chosen.listen.rpartition(":")
+    began = time.monotonic()
+    try:
+        with socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), timeout=1):
+            took_ms = (time.monotonic() - began) * 1000
+            yield Check(subject="service", state="ok", sentence=f"{chosen.listen} answers in {took_ms:.0f} ms.")
+    except OSError:
+        hint = "start it with: tessera run"
+        yield Check(subject="service", state="warning", sentence=f"Nothing listens on {chosen.listen}.", hint=hint)
+
+
+EXAMINATIONS = (_address, _secret, _database, _certificates, _apns, _google, _disk, _service)

@@ -1,0 +1,27 @@
+"""`tessera ledger verify`: recompute the books."""
+
+import argparse
+
+from app import settings
+from app.commands.serving import require_current
+from app.commands.setup import say
+from app.ledger import verify
+from app.world import open_world
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands of the ledger."""
+    ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="verb", required=True)
+    ledger.add_parser("verify", help="recompute every balance; exit 1 at any difference").set_defaults(func=run_verify)
+
+
+def run_verify(_arguments: argparse.Namespace) -> int:
+    """Print each difference on a line; 0 means clean books."""
+    chosen = settings.load()
+    require_current(chosen)
+    with open_world(chosen).database.reading() as session:
+        found = verify.differences(session)
+    for line in found:
+        say(line)
+    say("The ledger adds up." if not found else f"{len(found)} differences.")
+    return 1 if found else 0
