@@ -24,11 +24,15 @@ SETTLED_AFTER_S = 20.0
 
 @dataclass(kw_only=True)
 class Child:
-    """A process to be kept running: its name for people, the interpreter's arguments, and settings of its own."""
+    """A process to be kept running: its name for people, the interpreter's arguments, and settings of its own.
+
+    `quiet`: what it prints on standard output is not shown.
+    """
 
     name: str
     arguments: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
+    quiet: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause_s: float = 0.0
@@ -71,7 +75,9 @@ def keep_running(children: Sequence[Child]) -> int:
 
 def start(child: Child) -> None:
     """Start a child now."""
-    child.process = subprocess.Popen([sys.executable, *child.arguments], env=child_environ(child.environ))
+    command = [sys.executable, *child.arguments]
+    out = subprocess.DEVNULL if child.quiet else None
+    child.process = subprocess.Popen(command, env=child_environ(child.environ), stdout=out)
     child.started = time.monotonic()
 
 

@@ -37,7 +37,7 @@ class Settings:
     google_save_url: str = "https://pay.google.com/gp/v/save"
     google_rate: int = 20
     smtp_url: str = field(default="", repr=False)
-    web_threads: int = 8
+    web_threads: int = 4
     trusted_proxies: int = 0
     log_level: str = "info"
     log_format: str = "text"

@@ -61,7 +61,7 @@ def run(_arguments: argparse.Namespace) -> int:
 def _sandbox(folder: Path, base_url: str) -> Child:
     arguments = ["-m", "app.sandbox", "--folder", str(folder), "--product-url", base_url, "--end-with-parent"]
     arguments += ["--pass-type", demo_data.PASS_TYPE, "--team", demo_data.TEAM]
-    return Child(name="sandbox", arguments=arguments)
+    return Child(name="sandbox", arguments=arguments, quiet=True)
 
 
 def _addresses(sandbox: Child, file: Path) -> dict[str, Any]:
