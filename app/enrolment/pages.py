@@ -35,6 +35,7 @@ class ProgrammePage:
     slug: str
     name: str
     logo: str
+    large_logo: str
     look: str
     points_label: str
     benefit: str
@@ -87,6 +88,7 @@ def programme_page(programme: Programme, design: Design, assets: Mapping[str, As
         slug=programme.slug,
         name=programme.name,
         logo=f"/assets/small/{logo.sha256}.png" if logo else f"/assets/default/{programme.slug}-mark.svg",
+        large_logo=f"/assets/{logo.sha256}.png" if logo else f"/assets/default/{programme.slug}-mark.svg",
         look=f"/assets/look/{programme.slug}.css?v={programme.design_version}",
         points_label=in_language(design.points_label, language, programme.language) or text(language, "Points"),
         benefit=in_language(design.benefit, language, programme.language) or _earning(programme, language),

@@ -4,7 +4,9 @@ const holder = document.querySelector(".card-hero [data-placeholder]");
 
 if (field && holder) {
   const show = () => {
-    holder.textContent = field.value.trim() || holder.dataset.placeholder;
+    const name = field.value.trim();
+    holder.textContent = name || holder.dataset.placeholder;
+    holder.classList.toggle("unnamed", !name);
   };
   field.addEventListener("input", show);
   show();

@@ -1,6 +1,8 @@
 """A programme's colours as a stylesheet, every text colour checked against what it stands on."""
 
-from app.cards.design import Design, contrast, readable_on
+import colorsys
+
+from app.cards.design import READABLE, Design, contrast, luminance, readable_on
 from app.cards.models import Programme
 
 LIGHT_GROUND, LIGHT_SURFACE = "#ecece8", "#ffffff"
@@ -13,7 +15,7 @@ NEUTRAL_ACCENT = "#33424f"
 def stylesheet(programme: Programme, design: Design) -> str:
     """The custom properties of one programme: its card, its tiers' cards, and an accent for light and for dark."""
     chosen = accent_of(design)
-    light, dark = readable_on(LIGHT_GROUND, chosen), readable_on(DARK_GROUND, chosen)
+    light, dark = toned(chosen, LIGHT_GROUND), toned(chosen, DARK_GROUND)
     rules = [
         f":root{{--card-bg:{design.background_color};--card-fg:{design.foreground_color};"
         f"--card-label:{readable_on(design.background_color, design.label_color)};"
@@ -37,6 +39,19 @@ def accent_of(design: Design) -> str:
         if max(channels) - min(channels) >= LEAST_SATURATION:
             return color
     return NEUTRAL_ACCENT
+
+
+def toned(color: str, ground: str) -> str:
+    """*color* made lighter or darker in its own hue until it can be read on *ground*."""
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    step = -0.01 if luminance(ground) > 0.18 else 0.01
+    found = color
+    while contrast(found, ground) < READABLE and 0 < lightness + step < 1:
+        lightness += step
+        channels = colorsys.hls_to_rgb(hue, lightness, saturation)
+        found = "#{:02x}{:02x}{:02x}".format(*(round(channel * 255) for channel in channels))
+    return found
 
 
 def ink_on(ground: str) -> str:
