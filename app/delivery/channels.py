@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from app.wallets.apple.push import AppleChannel
 from app.wallets.channel import Channel
-from app.wallets.google.push import GoogleChannel, GoogleClassChannel
+from app.wallets.google.class_push import GoogleClassChannel
+from app.wallets.google.push import GoogleChannel
 from app.world import World
 
 

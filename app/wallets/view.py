@@ -338,3 +338,10 @@ def _short_name(session: Session, member: Member) -> str:
     if member.status == ERASED or member.sealed is None:
         return ""
     return people.short_name(people.of(session, member).name)
+
+
+def programme_views(session: Session, programme_ids: Iterable[int]) -> dict[int, ProgrammeView]:
+    """What is the same for all cards of some programmes, by programme id. Unknown ids are left out."""
+    ids = sorted(set(programme_ids))
+    rows = session.scalars(select(Programme).where(Programme.id.in_(ids)).options(selectinload(Programme.tiers)))
+    return _programmes(session, list(rows), ids)

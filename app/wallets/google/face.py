@@ -1,0 +1,205 @@
+"""A card as Google Wallet shows it: what all cards of a tier share stands on the class, the rest on the object.
+
+A class is read in the phone's language, so its texts carry all three; an object is one member's and speaks theirs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from babel.numbers import format_currency
+
+from app import money
+from app.cards import codes
+from app.i18n import LANGUAGES, text
+from app.settings import Settings
+from app.vault import Vault
+from app.wallets.view import CardView, OfferView, ProgrammeView, TierView
+from passes.google.ids import ResourceId
+from passes.google.model import (
+    Barcode,
+    Holders,
+    Image,
+    Link,
+    LocalizedText,
+    LoyaltyClass,
+    LoyaltyObject,
+    MerchantLocation,
+    Message,
+    Points,
+    State,
+    TextModule,
+    TimeInterval,
+)
+
+NAME_CHARACTERS = 20
+HEADER_CHARACTERS = 35
+BODY_CHARACTERS = 500
+LOCATIONS_MAX = 10
+BALANCE_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where this installation stands: its issuer, its address, and where Google reports saves to (None: nowhere)."""
+
+    issuer: str
+    base_url: str
+    callback_url: str | None
+
+
+def place(settings: Settings) -> Place:
+    """Google takes callbacks to https addresses only; a stand-in that itself speaks http is not so particular."""
+    reachable = settings.secure or urlsplit(settings.google_wallet_url).scheme == "http"
+    callback = f"{settings.base_url}/google/callback" if reachable else None
+    return Place(issuer=settings.google_issuer_id, base_url=settings.base_url, callback_url=callback)
+
+
+def class_id(issuer: str, programme: ProgrammeView, tier: TierView | None) -> ResourceId:
+    """The same for the life of the programme and tier."""
+    return ResourceId(issuer=issuer, suffix=f"{programme.public_id}.{tier.id if tier else 0}")
+
+
+def object_id(issuer: str, vault: Vault, serial: str) -> ResourceId:
+    """Derived from the serial without telling it: ids stand in links and logs, and are never freed."""
+    return ResourceId(issuer=issuer, suffix=f"card.{vault.blind(f'google-object:{serial}')[:32]}")
+
+
+def loyalty_class(
+    programme: ProgrammeView, tier: TierView | None, pictures: Mapping[str, str], *, at: Place
+) -> LoyaltyClass:
+    """What all cards of a tier share. *pictures*: addresses of the uploaded logo and hero, where there are any."""
+    design = programme.design
+    shown_tier = tier if tier and len(programme.tiers) > 1 else None
+    own = tier.background_color if tier else None
+    logo = pictures.get("logo") or f"{at.base_url}/assets/default/{programme.slug}-logo.png"
+    return LoyaltyClass(
+        id=class_id(at.issuer, programme, tier),
+        issuer_name=_plain(_cut(programme.organization_name, NAME_CHARACTERS), programme.language),
+        programme_name=_plain(_cut(programme.name, NAME_CHARACTERS), programme.language),
+        logo=Image(uri=logo, description=_plain(programme.name, programme.language)),
+        hero_image=Image(uri=pictures["hero"]) if "hero" in pictures else None,
+        background_color=own or design.background_color,
+        callback_url=at.callback_url,
+        holders=Holders.MANY,
+        account_name_label=everywhere("Member"),
+        account_id_label=everywhere("Card number"),
+        tier=_by_language(shown_tier.name, shown_tier.texts, programme.language) if shown_tier else None,
+        tier_label=everywhere("Level") if shown_tier else None,
+        text_modules=tuple(_class_modules(programme)),
+        links=tuple(_class_links(programme)),
+        merchant_locations=tuple(_locations(programme)),
+    )
+
+
+def loyalty_object(view: CardView, *, id: ResourceId, at: Place) -> LoyaltyObject:
+    """One member's card. An erased one names nobody and opens nothing; no method takes it off the phone."""
+    erased = view.status == "erased"
+    return LoyaltyObject(
+        id=id,
+        class_id=class_id(at.issuer, view.programme, view.tier),
+        state=State.ACTIVE if view.is_valid else State.INACTIVE,
+        account_name=None if erased else view.short_name or None,
+        account_id=None if erased else codes.grouped(view.number),
+        points=_points(view, balance=0 if erased else view.balance),
+        barcode=None if erased else _barcode(view),
+        text_modules=() if erased else tuple(_object_modules(view)),
+        links=() if erased else (_page_link(view, at),),
+    )
+
+
+def message(offer: OfferView, language: str, *, notify: bool) -> Message:
+    """A live offer as a message on the class; its id is the offer's, so that it can be found again."""
+    titles = {one: offer.title_in(one) for one in LANGUAGES}
+    bodies = {one: offer.body_in(one) or offer.title_in(one) for one in LANGUAGES}
+    return Message(
+        id=message_id(offer),
+        header=_by_language(offer.title, titles, language),
+        body=_by_language(offer.body or offer.title, bodies, language),
+        shown=TimeInterval(start=offer.starts_at, end=offer.ends_at),
+        notify=notify,
+    )
+
+
+def message_id(offer: OfferView) -> str:
+    return f"offer-{offer.public_id}"
+
+
+def everywhere(words: str) -> LocalizedText:
+    """A text of ours in every language we speak."""
+    return _by_language(words, {one: text(one, words) for one in LANGUAGES}, "en")
+
+
+def _points(view: CardView, *, balance: int) -> Points:
+    label = view.programme.design.points_label.get(view.language) or text(view.language, "Points")
+    shown: int | str = balance if balance <= BALANCE_MAX else str(balance)
+    return Points(label=LocalizedText(value=label, language=view.language), balance=shown)
+
+
+def _barcode(view: CardView) -> Barcode:
+    return Barcode(value=codes.barcode_message(view.number), alternate_text=codes.grouped(view.number))
+
+
+def _object_modules(view: CardView) -> Iterator[TextModule]:
+    language = view.language
+    if view.next_tier and view.is_valid:
+        amount = Decimal(money.decimal_text(view.to_next_tier_minor, view.programme.currency))
+        header = text(language, "To %(tier)s", tier=view.next_tier.name_in(language))
+        yield _module("next", header, format_currency(amount, view.programme.currency, locale=language), language)
+    rewards = "\n".join(f"{one.name_in(language)}: {one.points}" for one in view.programme.rewards)
+    if rewards and view.is_valid:
+        yield _module("rewards", text(language, "Rewards"), rewards, language)
+
+
+def _module(id: str, header: str, body: str, language: str) -> TextModule:
+    return TextModule(
+        id=id,
+        header=LocalizedText(value=_cut(header, HEADER_CHARACTERS), language=language),
+        body=LocalizedText(value=_cut(body, BODY_CHARACTERS), language=language),
+    )
+
+
+def _page_link(view: CardView, at: Place) -> Link:
+    words = LocalizedText(value=text(view.language, "Your card, history and settings"), language=view.language)
+    return Link(uri=f"{at.base_url}/c/{view.link}", description=words, id="page")
+
+
+def _class_modules(programme: ProgrammeView) -> Iterator[TextModule]:
+    for id, header, texts in (("about", "About", programme.design.about), ("terms", "Terms", programme.design.terms)):
+        if texts:
+            language = programme.language if programme.language in texts else next(iter(texts))
+            cut = {one: _cut(words, BODY_CHARACTERS) for one, words in texts.items()}
+            yield TextModule(id=id, header=everywhere(header), body=_by_language(cut[language], cut, language))
+
+
+def _class_links(programme: ProgrammeView) -> Iterator[Link]:
+    if programme.design.website:
+        yield Link(uri=programme.design.website, description=everywhere("Website"), id="website")
+    contact = programme.design.contact
+    digits = contact.replace(" ", "").replace("-", "")
+    if "@" in contact and " " not in contact:
+        yield Link(uri=f"mailto:{contact}", description=everywhere("Contact"), id="contact")
+    elif digits.removeprefix("+").isascii() and digits.removeprefix("+").isdigit():
+        yield Link(uri=f"tel:{digits}", description=everywhere("Contact"), id="contact")
+
+
+def _locations(programme: ProgrammeView) -> Iterator[MerchantLocation]:
+    placed = [one for one in programme.stores if one.latitude is not None and one.longitude is not None]
+    for store in placed[:LOCATIONS_MAX]:
+        yield MerchantLocation(latitude=store.latitude or 0.0, longitude=store.longitude or 0.0)
+
+
+def _plain(words: str, language: str) -> LocalizedText:
+    return LocalizedText(value=words, language=language)
+
+
+def _by_language(words: str, texts: Mapping[str, str], language: str) -> LocalizedText:
+    """*words* in their own language, and what differs in the others."""
+    others = {one: said for one, said in texts.items() if one != language and said}
+    return LocalizedText(value=texts.get(language) or words, language=language, translations=others)
+
+
+def _cut(words: str, characters: int) -> str:
+    line = words.strip()
+    return line if len(line) <= characters else line[: characters - 1].rstrip() + "…"

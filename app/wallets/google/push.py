@@ -1,0 +1,211 @@
+"""Google's channel for cards: one object each, written only where it differs from what Google last acknowledged."""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.clock import milliseconds
+from app.outbox.models import Target
+from app.outbox.rules import Lane
+from app.outbox.service import ensure_target
+from app.wallets import view as views
+from app.wallets.channel import Errand, Result
+from app.wallets.google import face, service
+from app.wallets.google.client import GoogleClient, shared_client
+from app.wallets.google.exchange import Exchange, Wanted, bring
+from app.wallets.google.models import GoogleClass, GoogleObject
+from app.wallets.view import CardView
+from app.world import World
+from passes.errors import InvalidPass
+from passes.google import answers, encode, patch
+from passes.google.ids import Kind, ResourceId
+from passes.google.meaning import Meaning
+from passes.outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+UNCHANGED = "unchanged"
+AT_ONCE = 4
+ALERTS_KEPT_FOR_THE_TILL = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectErrand:
+    """One object to bring up to date, and which class it belongs to."""
+
+    wanted: Wanted
+    programme_id: int
+    tier_id: int | None
+    class_id: str
+
+
+class GoogleChannel:
+    """Channel `google`: a target's address is a google_object row."""
+
+    name = "google"
+
+    def __init__(self, world: World, client: GoogleClient | None = None) -> None:
+        self.world = world
+        self.client = client or shared_client(world)
+        self.at = face.place(world.settings)
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="google")
+
+    def credential(self, sender_name: str) -> str:  # noqa: ARG002  one account serves every issuer we have
+        """A digest of the key file, so that a stopped sender notices a new one."""
+        path = self.world.settings.google_credentials
+        try:
+            return f"{path.stat().st_mtime_ns}" if path else ""
+        except OSError:
+            return "missing"
+
+    def prepare(self, session: Session, targets: Sequence[Target], *, now: datetime) -> list[Errand]:
+        """Read cards and objects for a batch; the card's version first, so that it is never newer than its face."""
+        cards = views.card_views(session, [one.card_id for one in targets if one.card_id], now)
+        ids = [one.address_id for one in targets]
+        objects = {one.id: one for one in session.scalars(select(GoogleObject).where(GoogleObject.id.in_(ids)))}
+        spent = service.alerts_spent(session, scope="object", budget="field", ids=ids, now=now)
+        programmes = {card.programme.id for card in cards.values()}
+        pictures = {one: service.picture_addresses(session, one, self.at.base_url) for one in programmes}
+        errands = []
+        for target in targets:
+            card, known = cards.get(target.card_id or 0), objects.get(target.address_id)
+            if card is not None and known is not None:
+                allowed = _alerts_allowed(Lane(target.lane)) - spent.get(known.id, 0)
+                payload = self._payload(card, known, pictures[card.programme.id], target, alert=allowed > 0)
+                errands.append(errand(target, self.world.settings.google_issuer_id, card.version, payload))
+        return errands
+
+    def push(self, errands: Sequence[Errand]) -> list[Result]:
+        """Send a batch, some at a time, no faster than the pace allows."""
+        pause_s = 1 / self.world.settings.google_rate
+        running = []
+        for number, one in enumerate(errands):
+            if number:
+                time.sleep(pause_s)
+            running.append(self._threads.submit(self._push_one, one))
+        return [one.result() for one in running]
+
+    def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
+        """Keep the bodies that Google acknowledged, and the alerts that were spent."""
+        acknowledged: list[dict[str, Any]] = []
+        for result in results:
+            errand_, facts = result.errand, result.facts
+            if facts.get("muted"):
+                left = service.ALERTS_MAX
+                service.spend_alert(
+                    session, scope="object", scope_id=errand_.address_id, budget="field", now=now, count=left
+                )
+            elif facts.get("alerted"):
+                service.spend_alert(session, scope="object", scope_id=errand_.address_id, budget="field", now=now)
+            if result.outcome is Outcome.DELIVERED and "sent" in facts:
+                acknowledged.append(
+                    {
+                        "id": errand_.address_id,
+                        "sent": facts["sent"],
+                        "sent_hash": patch.fingerprint(facts["sent"]),
+                        "has_users": facts.get("has_users"),
+                    }
+                )
+            if "class" in facts:
+                ensure_class(session, facts["class"], errand_.sender_id, now=now)
+        if acknowledged:
+            acknowledged.sort(key=lambda row: row["id"])
+            session.execute(update(GoogleObject), acknowledged)
+
+    def _payload(
+        self, card: CardView, known: GoogleObject, pictures: dict[str, str], target: Target, *, alert: bool
+    ) -> ObjectErrand:
+        object_ = face.loyalty_object(card, id=ResourceId.parse(known.object_id), at=self.at)
+        class_ = face.loyalty_class(card.programme, card.tier, pictures, at=self.at)
+        wanted = Wanted(
+            kind=Kind.LOYALTY_OBJECT,
+            body=encode.body(object_),
+            sent=known.sent,
+            certain=target.attempts == 1,
+            alert=alert and card.is_valid,
+            class_body=encode.body(class_),
+            given_up=not card.is_valid and known.holders == 0 and known.has_users is not True,
+        )
+        return ObjectErrand(
+            wanted=wanted,
+            programme_id=card.programme.id,
+            tier_id=card.tier.id if card.tier else None,
+            class_id=str(class_.id),
+        )
+
+    def _push_one(self, one: Errand) -> Result:
+        payload: ObjectErrand = one.payload
+        try:
+            done = bring(self.client, payload.wanted)
+        except InvalidPass as problem:
+            return Result(errand=one, outcome=Outcome.REFUSED, reason=f"Google would refuse this card: {problem}")
+        facts: dict[str, Any] = {"calls": done.calls, "alerted": done.alerted, "muted": done.muted}
+        if done.delivered and done.answer is not None:
+            facts["sent"] = payload.wanted.body
+            facts["has_users"] = answers.has_users(done.read)
+        before = payload.wanted.sent or {}
+        if done.delivered and before.get("classId") != payload.class_id:
+            facts["class"] = (payload.programme_id, payload.tier_id, payload.class_id)
+        return result_of(self.client, one, done, facts)
+
+
+def errand(target: Target, issuer: str, version: int, payload: object) -> Errand:
+    """A target as plain values."""
+    return Errand(
+        target_id=target.id,
+        sender_id=target.sender_id,
+        sender_name=issuer,
+        channel=target.channel,
+        card_id=target.card_id,
+        address_id=target.address_id,
+        version=version,
+        lane=target.lane,
+        lease=target.lease or "",
+        payload=payload,
+    )
+
+
+def result_of(client: GoogleClient, one: Errand, done: Exchange, facts: dict[str, Any]) -> Result:
+    """What became of an errand, in the words of delivery."""
+    answer = done.answer
+    if answer is None:
+        return Result(errand=one, outcome=Outcome.DELIVERED, reason=UNCHANGED, facts=facts)
+    if answer.meaning is Meaning.RATE:
+        facts["rate_limited"] = True
+    reason = answer.reason or answer.message
+    if done.drifted:
+        log.error("Google holds something else than was sent", extra={"paths": done.drifted, "target": one.target_id})
+        reason = f"accepted, but differs: {', '.join(done.drifted)}"
+    return Result(
+        errand=one,
+        outcome=answer.outcome,
+        status=answer.status,
+        reason=reason or answer.meaning.value,
+        retry_after_s=answer.retry_after_s,
+        breaker=client.words_for_breaker(answer),
+        took_ms=done.took_ms,
+        facts=facts,
+    )
+
+
+def ensure_class(session: Session, of: tuple[int, int | None, str], sender_id: int, *, now: datetime) -> GoogleClass:
+    """The row of a class that cards stand on, and the target by which it is kept up to date."""
+    programme_id, tier_id, class_id = of
+    row = service.class_row(session, programme_id=programme_id, tier_id=tier_id, class_id=class_id)
+    ensure_target(
+        session, channel="google_class", sender_id=sender_id, card_id=None, address_id=row.id, want=1, done=0,
+        now_ms=milliseconds(now),
+    )  # fmt: skip
+    return row
+
+
+def _alerts_allowed(lane: Lane) -> int:
+    """Three in 24 hours; the last one is kept for what happens at a till."""
+    return service.ALERTS_MAX if lane is Lane.URGENT else service.ALERTS_MAX - ALERTS_KEPT_FOR_THE_TILL

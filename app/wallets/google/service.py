@@ -1,0 +1,81 @@
+"""What we know of Google's side: classes, objects, alerts spent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.cards import service as cards
+from app.settings import Settings
+from app.wallets.google.models import GoogleAlert, GoogleClass, GoogleObject
+from app.wallets.view import ProgrammeView, TierView
+
+ALERTS_MAX = 3
+ALERT_SPAN = timedelta(hours=24)
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether cards can be put into Google Wallet here; doors hide the button otherwise."""
+    return settings.google_ready
+
+
+def class_row(session: Session, *, programme_id: int, tier_id: int | None, class_id: str) -> GoogleClass:
+    """The row of this class, made if it is new; two callers at once get the same one."""
+    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    values = {"programme_id": programme_id, "tier_id": tier_id, "class_id": class_id, "sent": None, "sent_hash": ""}
+    wanted = select(GoogleClass).where(GoogleClass.class_id == class_id)
+    found = session.scalars(wanted).one_or_none()
+    if found is None:
+        session.execute(made.insert(GoogleClass).values(values).on_conflict_do_nothing())
+        found = session.scalars(wanted).one()
+    return found
+
+
+def object_row(session: Session, *, card_id: int, object_id: str, now: datetime) -> GoogleObject:
+    """The row of this card's object, made if it is new; two callers at once get the same one."""
+    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    values = {
+        "card_id": card_id, "object_id": object_id, "sent": None, "sent_hash": "", "holders": 0, "created_at": now,
+    }  # fmt: skip
+    wanted = select(GoogleObject).where(GoogleObject.card_id == card_id)
+    found = session.scalars(wanted).one_or_none()
+    if found is None:
+        session.execute(made.insert(GoogleObject).values(values).on_conflict_do_nothing())
+        found = session.scalars(wanted).one()
+    return found
+
+
+def alerts_spent(session: Session, *, scope: str, budget: str, ids: Iterable[int], now: datetime) -> Mapping[int, int]:
+    """How many alerts of a budget were spent in the last 24 hours, by object or class; those without any are absent."""
+    spent = (
+        select(GoogleAlert.scope_id, func.count())
+        .where(
+            GoogleAlert.scope == scope, GoogleAlert.budget == budget, GoogleAlert.at > now - ALERT_SPAN,
+            GoogleAlert.scope_id.in_(sorted(set(ids))),
+        )
+        .group_by(GoogleAlert.scope_id)
+    )  # fmt: skip
+    return {row[0]: row[1] for row in session.execute(spent)}
+
+
+def spend_alert(session: Session, *, scope: str, scope_id: int, budget: str, now: datetime, count: int = 1) -> None:
+    """Note alerts that were spent, or that Google says were."""
+    session.add_all(GoogleAlert(scope=scope, scope_id=scope_id, budget=budget, at=now) for _ in range(count))
+
+
+def picture_addresses(session: Session, programme_id: int, base_url: str) -> dict[str, str]:
+    """Public addresses of the uploaded pictures by slot; an address changes with its picture, so it is fetched anew."""
+    found = cards.assets(session, programme_id)
+    return {
+        slot: f"{base_url}/assets/{asset.sha256}.{EXTENSIONS[asset.media_type]}"
+        for slot, asset in found.items()
+        if asset.media_type in EXTENSIONS
+    }
+
+
+def tiers_of(programme: ProgrammeView) -> Sequence[TierView | None]:
+    """One class stands for each; a programme without tiers has one class of its own."""
+    return programme.tiers or (None,)
