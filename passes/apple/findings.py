@@ -43,7 +43,13 @@ class Rule:
     def found(self, where: str = "", detail: str = "", *, hint: str = "") -> Finding:
         """Cite the rule; `detail` says more than the rule's general meaning."""
         message = f"{detail}: {self.meaning}" if detail else self.meaning
-        return Finding(code=self.code, severity=self.severity, where=where, message=message, hint=hint or self.hint)
+        return Finding(
+            code=self.code,
+            severity=self.severity,
+            where=_printable(where),
+            message=_printable(message),
+            hint=hint or self.hint,
+        )
 
 
 def _printable(text: str) -> str:
