@@ -1,4 +1,4 @@
-"""A threaded HTTP/1.1 server on the loopback for a WSGI application; stops at once, connections and all."""
+"""A threaded HTTP server on the loopback for a WSGI application, one request a connection; stops at once."""
 
 import contextlib
 import socket

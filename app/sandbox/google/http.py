@@ -58,7 +58,7 @@ class GoogleHttp:
         request = Request(environ)
         request.max_content_length = MAX_BODY_BYTES
         try:
-            data = request.get_data()  # always read: the rest of an unread body would be taken for the next request
+            data = request.get_data()
         except RequestEntityTooLarge:
             return _json(413, {"error": {"code": 413, "message": "Request too large"}})(environ, start_response)
         response = self._answer(request, data)
