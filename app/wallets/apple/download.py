@@ -1,6 +1,10 @@
 """The answer that carries a .pkpass."""
 
+from datetime import datetime
+from wsgiref.types import WSGIEnvironment
+
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from app.wallets.apple.add import SignedPass, signed_pass
 from app.world import World
@@ -28,3 +32,19 @@ def answer(signed: SignedPass, file_name: str) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def unmodified(modified_at: datetime) -> Response:
+    """304 for the version that changed at that moment."""
+    response = _Unmodified(status=304)
+    response.headers["Last-Modified"] = last_modified(modified_at)
+    return response
+
+
+class _Unmodified(Response):
+    """Werkzeug strips `Last-Modified` from a 304; phones read it there too."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = self.headers["Last-Modified"]
+        return headers

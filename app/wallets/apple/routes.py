@@ -28,7 +28,6 @@ from passes.apple.webservice import (
     REGISTER_BYTES_MAX,
     is_authorized,
     is_unmodified,
-    last_modified,
     push_token,
     serials_answer,
 )
@@ -132,10 +131,8 @@ def fetch(pass_type: str, serial: str) -> Response:
     known = _authorised(pass_type, serial)
     world = web.world()
     if is_unmodified(request.headers.get("If-Modified-Since"), known.modified_at, now=world.clock()):
-        answer = Response(status=304)
-        answer.headers["Last-Modified"] = last_modified(known.modified_at)
         _note_fetched(known.card_id, known.version)
-        return answer
+        return download.unmodified(known.modified_at)
     signed = signed_pass(world, known.card_id)
     if request.method == "GET":
         _note_fetched(signed.card_id, signed.version)
