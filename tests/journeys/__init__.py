@@ -1,0 +1,1 @@
+"""Stories told over real sockets, against real processes and the sandbox's wallets."""
