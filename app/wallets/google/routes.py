@@ -20,7 +20,7 @@ KEY_RING = "tessera.google_keys"
 
 @blueprint.post("/callback")
 def receive() -> Response:
-    """200 once the event is stored; 400 for what cannot be believed; 503 for a fault of ours, so that it comes again."""
+    """200 once stored; 400 for what cannot be believed; 503 for a fault of ours, so that it comes again."""
     if not world().settings.google_ready:
         return Response(status=404)
     body = request.stream.read(BODY_MAX_BYTES + 1)

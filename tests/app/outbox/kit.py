@@ -61,8 +61,8 @@ class Kit:
             return session.query(Target).filter(Target.card_id == card_id).one()
 
 
-def kit_for(world: World) -> Kit:
+def kit_for(world: World, *, vendor: str = "google", name: str = "3388000000012345678", slug: str = "kahve") -> Kit:
     with world.database.unit_of_work() as session:
-        programme = factories.programme(session)
-        sender = service.sender_for(session, "google", "3388000000012345678")
+        programme = factories.programme(session, slug=slug)
+        sender = service.sender_for(session, vendor, name)
         return Kit(world=world, sender_id=sender.id, programme_id=programme.id)

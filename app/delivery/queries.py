@@ -1,0 +1,164 @@
+"""What operators ask of delivery: what is behind and why, what was sent, and the two ways to help it along."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import rows_changed
+from app.outbox import pace
+from app.outbox.models import Sender, SendLog, Target
+from app.outbox.rules import FOREVER_MS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behind:
+    """How many addresses of a channel wait for the same cause. `cause`: waiting, retrying, stopped or parked."""
+
+    channel: str
+    cause: str
+    count: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """How far one address of a card is. `next_at` is None when nothing is owed, or when somebody must act first."""
+
+    target_id: int
+    channel: str
+    state: str
+    version: int
+    want: int
+    done: int
+    fetched: int
+    up_to_date: bool
+    next_at: datetime | None
+    attempts: int
+    last_status: int
+    last_reason: str
+    last_at: datetime | None
+    breaker_reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenderState:
+    """A sender as operators see it. `until` is None while it waits for somebody to mend something."""
+
+    id: int
+    vendor: str
+    name: str
+    is_open: bool
+    reason: str
+    until: datetime | None
+
+
+def behind(session: Session, *, now_ms: int) -> list[Behind]:
+    """What is owed, by channel and cause; empty when every phone is up to date."""
+    rows = session.execute(
+        select(
+            Target.channel,
+            Target.state,
+            Target.attempts > 1,
+            Sender.breaker_until > now_ms,
+            func.count(),
+            func.min(Target.dirty_since),
+        )
+        .join(Sender, Sender.id == Target.sender_id)
+        .where(Target.want > Target.done, Target.state != "gone")
+        .group_by(Target.channel, Target.state, Target.attempts > 1, Sender.breaker_until > now_ms)
+    )
+    found: dict[tuple[str, str], Behind] = {}
+    for channel, state, failing, stopped, count, oldest in rows:
+        cause = "parked" if state == "parked" else "stopped" if stopped else "retrying" if failing else "waiting"
+        before = found.get((channel, cause))
+        oldest_at = _moment(oldest)
+        found[channel, cause] = Behind(
+            channel=channel,
+            cause=cause,
+            count=count + (before.count if before else 0),
+            oldest_at=min(filter(None, [oldest_at, before.oldest_at if before else None]), default=None),
+        )
+    return sorted(found.values(), key=lambda one: (one.channel, one.cause))
+
+
+def why(session: Session, card_id: int, *, version: int, now_ms: int) -> list[Why]:
+    """Why a card is, or is not, up to date in each wallet that holds it."""
+    rows = session.execute(
+        select(Target, Sender).join(Sender, Sender.id == Target.sender_id).where(Target.card_id == card_id)
+    )
+    return [_why(target, sender, version, now_ms) for target, sender in rows]
+
+
+def recent(session: Session, *, card_id: int | None = None, limit: int = 100) -> Sequence[SendLog]:
+    """The latest sends, newest first, of one card or of all."""
+    query = select(SendLog).order_by(SendLog.id.desc()).limit(limit)
+    return session.scalars(query if card_id is None else query.where(SendLog.card_id == card_id)).all()
+
+
+def senders(session: Session, *, now_ms: int) -> list[SenderState]:
+    """Every sender, and whether its breaker is open."""
+    return [
+        SenderState(
+            id=one.id,
+            vendor=one.vendor,
+            name=one.name,
+            is_open=one.breaker_until > now_ms,
+            reason=one.breaker_reason,
+            until=_moment(one.breaker_until) if now_ms < one.breaker_until < FOREVER_MS else None,
+        )
+        for one in session.scalars(select(Sender).order_by(Sender.id))
+    ]
+
+
+def reopen(session: Session, sender_id: int, *, now_ms: int) -> bool:
+    """Let a stopped sender try one row at once; if it gets through, the rest follows. False if it was not stopped."""
+    return pace.reopen(session, [sender_id], now_ms=now_ms) == 1
+
+
+def retry(session: Session, target_id: int, *, now_ms: int) -> bool:
+    """Try a waiting or parked row now. False if it is up to date, gone, or being sent at this moment."""
+    return (
+        rows_changed(
+            session,
+            update(Target)
+            .where(
+                Target.id == target_id,
+                Target.want > Target.done,
+                Target.state != "gone",
+                (Target.lease.is_(None)) | (Target.not_before < now_ms),
+            )
+            .values(state="live", lane=0, not_before=now_ms, dirty_since=now_ms)
+            .execution_options(synchronize_session=False),
+        )
+        == 1
+    )
+
+
+def _why(target: Target, sender: Sender, version: int, now_ms: int) -> Why:
+    owed = target.want > target.done and target.state != "gone"
+    stopped = sender.breaker_until > now_ms
+    next_ms = max(target.not_before, sender.breaker_until)
+    waits_for_somebody = target.state == "parked" or next_ms >= FOREVER_MS
+    return Why(
+        target_id=target.id,
+        channel=target.channel,
+        state=target.state,
+        version=version,
+        want=target.want,
+        done=target.done,
+        fetched=target.fetched,
+        up_to_date=target.state != "gone" and target.done >= version,
+        next_at=_moment(next_ms) if owed and not waits_for_somebody else None,
+        attempts=target.attempts,
+        last_status=target.last_status,
+        last_reason=target.last_reason,
+        last_at=_moment(target.last_at),
+        breaker_reason=sender.breaker_reason if stopped else "",
+    )
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None

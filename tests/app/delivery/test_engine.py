@@ -1,0 +1,309 @@
+import pytest
+from sqlalchemy import select
+
+from app.delivery import book, queries, steps
+from app.delivery.engine import Engine
+from app.delivery.models import Tally
+from app.outbox import pace
+from app.outbox.models import Sender, SendLog, Target
+from app.outbox.rules import LEASE_MS, Lane
+from app.world import World
+from passes.outcome import Outcome
+from tests.app.delivery.vendor import Vendor, says
+from tests.app.outbox.kit import Kit, kit_for
+from tests.conftest import MovableClock
+
+TRY_AGAIN = says(Outcome.TRY_AGAIN, status=503, reason="ServiceUnavailable")
+
+
+@pytest.fixture
+def kit(any_world: World) -> Kit:
+    return kit_for(any_world, vendor="apple")
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+def engine(kit: Kit, vendor: Vendor) -> Engine:
+    return Engine(world=kit.world, channels={vendor.name: vendor})
+
+
+def dirty(kit: Kit, count: int, lane: Lane = Lane.URGENT) -> list[int]:
+    ids = [kit.card(channel="apple", address_id=n) for n in range(1, count + 1)]
+    for one in ids:
+        kit.change(one, lane)
+    return ids
+
+
+def sender(kit: Kit) -> Sender:
+    with kit.world.database.reading() as session:
+        return session.get_one(Sender, kit.sender_id)
+
+
+def test_a_change_reaches_the_vendor_once(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    (card_id,) = dirty(kit, 1)
+    assert not engine.drain("apple", Lane.URGENT)
+    clock.advance(seconds=1)
+
+    assert engine.drain("apple", Lane.URGENT)
+    assert not engine.drain("apple", Lane.URGENT)
+
+    assert vendor.shows == {1: kit.target(card_id).want}
+    assert kit.target(card_id).done == kit.target(card_id).want
+
+
+def test_a_change_while_the_push_is_on_its_way_is_sent_as_well(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    (card_id,) = dirty(kit, 1)
+    clock.advance(seconds=1)
+    vendor.during_push = lambda: kit.change(card_id) and None
+    engine.drain("apple", Lane.URGENT)
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+
+    assert vendor.shows[1] == kit.target(card_id).want == 3
+    assert len(vendor.pushed) == 2
+
+
+def test_what_was_sent_is_logged_and_counted_with_its_lag(kit: Kit, engine: Engine, clock: MovableClock) -> None:
+    dirty(kit, 3)
+    clock.advance(seconds=1.2)
+    engine.drain("apple", Lane.URGENT)
+
+    with kit.world.database.reading() as session:
+        rows = list(session.scalars(select(SendLog)))
+        tallies = {(one.name, one.label, one.detail): one.value for one in session.scalars(select(Tally))}
+    assert [(one.outcome, one.lag_ms) for one in rows] == [("delivered", 1_200)] * 3
+    assert tallies[("push", "apple", "delivered")] == 3
+    assert tallies[("lag", "0", "1.5")] == 3
+    assert tallies[("lag_sum", "0", "")] == 3_600
+
+
+def test_a_failed_push_is_tried_again_later(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    (card_id,) = dirty(kit, 1)
+    vendor.answers.append(TRY_AGAIN)
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+
+    waits_ms = kit.target(card_id).not_before - kit.now_ms
+    assert 2_500 <= waits_ms <= 7_500
+    clock.advance(milliseconds=waits_ms)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2}
+    assert kit.target(card_id).attempts == 0
+
+
+def test_a_row_that_failed_for_a_day_is_parked_and_tried_once_a_day(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    (card_id,) = dirty(kit, 1)
+    vendor.always = TRY_AGAIN
+    clock.advance(hours=25)
+    engine.drain("apple", Lane.URGENT)
+    assert kit.target(card_id).state == "parked"
+
+    vendor.always = says(Outcome.DELIVERED)
+    clock.advance(hours=23)
+    assert steps.sweep(kit.world) == 0
+    clock.advance(hours=2)
+    assert steps.sweep(kit.world) == 1
+    engine.drain("apple", Lane.BULK)
+    assert vendor.shows == {1: 2}
+
+
+def test_a_refused_row_is_parked_until_somebody_tries_it_again(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    (card_id,) = dirty(kit, 1)
+    vendor.answers.append(says(Outcome.REFUSED, status=400, reason="invalidResource"))
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+    target = kit.target(card_id)
+    assert (target.state, target.last_reason) == ("parked", "invalidResource")
+
+    with kit.world.database.unit_of_work() as session:
+        assert queries.retry(session, target.id, now_ms=kit.now_ms)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2}
+
+
+def test_a_card_that_cannot_be_drawn_does_not_hold_up_its_batch(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = dirty(kit, 3)
+    vendor.poisoned = {2}
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+
+    assert sorted(vendor.shows) == [1, 3]
+    assert [kit.target(one).state for one in ids] == ["live", "parked", "live"]
+    assert "cannot be prepared" in caplog.text
+
+
+def test_a_wrong_credential_stops_the_sender_and_costs_no_row_its_place(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    ids = dirty(kit, 3)
+    vendor.always = says(Outcome.REFUSED, status=403, breaker="The certificate was revoked.")
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+
+    assert not engine.drain("apple", Lane.URGENT)
+    clock.advance(days=3)
+    assert not engine.drain("apple", Lane.URGENT)
+    assert sender(kit).breaker_reason == "The certificate was revoked."
+    assert {(kit.target(one).state, kit.target(one).attempts) for one in ids} == {("live", 0)}
+
+    vendor.always = says(Outcome.DELIVERED)
+    with kit.world.database.unit_of_work() as session:
+        queries.reopen(session, kit.sender_id, now_ms=kit.now_ms)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.batches[-1] != [1, 2, 3]
+    assert len(vendor.batches[-1]) == 1
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2, 2: 2, 3: 2}
+    assert sender(kit).breaker_failures == 0
+
+
+def test_a_storm_of_failures_opens_the_breaker_and_one_row_probes_it(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    dirty(kit, 30, Lane.BULK)
+    vendor.always = TRY_AGAIN
+    engine.drain("apple", Lane.BULK)
+    assert sender(kit).breaker_until == kit.now_ms + 30_000
+
+    clock.advance(seconds=120)
+    engine.drain("apple", Lane.BULK)
+    assert len(vendor.batches[-1]) == 1
+    assert sender(kit).breaker_until == kit.now_ms + 60_000
+
+    vendor.always = says(Outcome.DELIVERED)
+    clock.advance(seconds=60)
+    engine.drain("apple", Lane.BULK)
+    assert len(vendor.batches[-1]) == 1
+    assert sender(kit).breaker_failures == 0
+    clock.advance(hours=1)
+    engine.drain("apple", Lane.BULK)
+    assert len(vendor.shows) == 30
+
+
+def test_many_phones_gone_at_once_are_not_believed(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    ids = dirty(kit, 60, Lane.BULK)
+    vendor.always = says(Outcome.GONE, status=410, reason="Unregistered")
+    engine.drain("apple", Lane.BULK)
+
+    assert {kit.target(one).state for one in ids} == {"live"}
+    assert "No phone was forgotten" in sender(kit).breaker_reason
+    assert not any(one.outcome is Outcome.GONE for one in vendor.told)
+
+
+def test_a_phone_that_is_gone_is_not_told_again(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    (card_id,) = dirty(kit, 1)
+    vendor.answers.append(says(Outcome.GONE, status=410, reason="Unregistered"))
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+    kit.change(card_id)
+    clock.advance(days=2)
+    assert not engine.drain("apple", Lane.URGENT)
+    assert kit.target(card_id).state == "gone"
+
+
+def test_senders_are_served_in_turn(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    """One merchant's campaign waits behind nobody, and nobody waits behind it."""
+    for n in range(1, 151):
+        kit.change(kit.card(channel="apple", address_id=n), Lane.BULK)
+    other = kit_for(kit.world, vendor="apple", name="pass.com.example.other", slug="other")
+    other.change(other.card(channel="apple", address_id=1000), Lane.BULK)
+
+    engine.drain("apple", Lane.BULK)
+
+    assert [len(one) for one in vendor.batches] == [100, 1]
+
+
+def test_one_senders_fault_does_not_stop_another(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    dirty(kit, 2)
+    other = kit_for(kit.world, vendor="apple", name="pass.com.example.other", slug="other")
+    other.change(other.card(channel="apple", address_id=1000))
+    with kit.world.database.unit_of_work() as session:
+        pace.open_until_mended(session, kit.sender_id, "No certificate.")
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1000: 2}
+
+
+def test_a_new_certificate_is_noticed(kit: Kit, engine: Engine, vendor: Vendor) -> None:
+    with kit.world.database.unit_of_work() as session:
+        pace.open_until_mended(session, kit.sender_id, "Expired.")
+    before = engine.credentials()
+    vendor.secret = "two"
+    assert before == {kit.sender_id: "one"}
+    assert engine.credentials() == {kit.sender_id: "two"}
+
+
+def test_a_worker_that_was_frozen_longer_than_its_lease_acknowledges_nothing(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    (card_id,) = dirty(kit, 1)
+    clock.advance(seconds=1)
+
+    def freeze() -> None:
+        clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
+        Engine(world=kit.world, channels={"apple": vendor}).drain("apple", Lane.URGENT)
+
+    vendor.during_push = freeze
+    engine.drain("apple", Lane.URGENT)
+
+    assert kit.target(card_id).done == 2
+    assert [one.facts.get("lost", False) for one in vendor.told] == [False, True]
+
+
+def test_leases_of_a_dead_process_are_given_back_at_the_start(kit: Kit, clock: MovableClock) -> None:
+    dirty(kit, 2)
+    clock.advance(seconds=1)
+    assert len(kit.claim(channel="apple")) == 2
+    assert steps.void_leases(kit.world) == 2
+    assert len(kit.claim(channel="apple")) == 2
+
+
+def test_a_phone_that_never_fetched_is_told_again_after_six_hours_and_then_daily_for_a_week(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    dirty(kit, 1)
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+
+    told_at = []
+    for hour in range(24 * 10):
+        clock.advance(hours=1)
+        steps.housekeeping(kit.world)
+        if engine.drain("apple", Lane.BULK):
+            told_at.append(hour + 1)
+
+    assert told_at[0] == 7
+    assert 7 <= len(told_at) <= 9
+    assert told_at[-1] <= 7 * 24
+
+
+def test_old_records_are_forgotten(kit: Kit, engine: Engine, clock: MovableClock) -> None:
+    dirty(kit, 1)
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+    clock.advance(days=15)
+    assert steps.housekeeping(kit.world)["send_log"] == 1
+    with kit.world.database.reading() as session:
+        assert session.scalar(select(Target.state)) == "live"
+
+
+def test_counts_from_two_workers_add_up(kit: Kit) -> None:
+    for _ in range(2):
+        with kit.world.database.unit_of_work() as session:
+            book.add(session, {("push", "apple", "delivered"): 2, ("lag", "0", "1"): 1})
+    with kit.world.database.reading() as session:
+        assert {one.name: one.value for one in session.scalars(select(Tally))} == {"push": 4, "lag": 2}
