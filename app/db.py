@@ -114,7 +114,8 @@ def is_lock_timeout(problem: OperationalError) -> bool:
 
 def rows_changed(session: Session, statement: Executable) -> int:
     """Execute an UPDATE, DELETE or INSERT and say how many rows it changed."""
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    counted = statement.execution_options(preserve_rowcount=True)  # without it psycopg's count of an INSERT is lost: -1
+    return cast("CursorResult[Any]", session.execute(counted)).rowcount
 
 
 def _make_engine(url: str) -> Engine:
