@@ -12,7 +12,7 @@ from app.clock import system_clock
 from passes.apple import folder
 from passes.apple.archive import PASS_LIMITS
 from passes.apple.findings import Finding, Rule, Severity
-from passes.apple.identity import Identity
+from passes.apple.identity import Identity, read_certificates
 from passes.apple.lint import CATALOGUE, lint
 from passes.apple.lint.document import read as read_document
 from passes.apple.signing import Signer
@@ -220,7 +220,7 @@ def _file(path: Path) -> bytes:
 
 
 def _roots(path: Path | None) -> list[x509.Certificate]:
-    return folder.roots_from_pem(path.read_bytes()) if path else []
+    return read_certificates(path.read_bytes(), str(path)) if path else []
 
 
 def _lines(findings: Iterable[Finding]) -> list[str]:

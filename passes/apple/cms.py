@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from passes.apple import der
 from passes.apple.der import Node
+from passes.apple.identity import read_certificate
 from passes.errors import VerificationError
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 CERTIFICATES_MAX = 10
 DATA = "1.2.840.113549.1.7.1"
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
+_NULL = b"\x05\x00"
 _CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _SIGNING_TIME = "1.2.840.113549.1.9.5"
@@ -60,7 +62,7 @@ class SignedData:
     message_digest: bytes | None
     signed_at: datetime | None
     attributes_in_order: bool
-    _signer_id: Node = field(repr=False)
+    _signer_id: tuple[bytes, int] | bytes = field(repr=False)
     _attributes: bytes | None = field(repr=False)
     _hash: hashes.HashAlgorithm = field(repr=False)
     _signature_algorithm: str = field(repr=False)
@@ -107,7 +109,7 @@ def parse(data: bytes) -> SignedData:
     parts = der.children(signed)
     if len(parts) < 4 or der.to_int(parts[0]) not in {1, 3}:
         raise VerificationError("the SignedData lacks parts or has an unknown version")
-    der.children(parts[1], der.SET)
+    digests = {_algorithm(one) for one in der.children(parts[1], der.SET)}
     content = der.children(parts[2])
     if not 1 <= len(content) <= 2 or der.to_oid(content[0]) != DATA:
         raise VerificationError("the SignedData does not sign plain data")
@@ -117,7 +119,12 @@ def parse(data: bytes) -> SignedData:
     signers = der.children(parts[-1], der.SET)
     if not signers:
         raise VerificationError("nobody signed")
-    return _signed_data(signers, detached=len(content) == 1, certificates=_certificates(optional.get(der.CONTEXT_0)))
+    signed_data = _signed_data(
+        signers, detached=len(content) == 1, certificates=_certificates(optional.get(der.CONTEXT_0))
+    )
+    if signed_data.digest_algorithm not in {_HASHES[name].name for name in digests & _HASHES.keys()}:
+        raise VerificationError("the signer's digest algorithm is not announced")
+    return signed_data
 
 
 def _signed_data(signers: list[Node], *, detached: bool, certificates: tuple[x509.Certificate, ...]) -> SignedData:
@@ -143,7 +150,7 @@ def _signed_data(signers: list[Node], *, detached: bool, certificates: tuple[x50
         message_digest=der.content(values[_MESSAGE_DIGEST], der.OCTETS) if _MESSAGE_DIGEST in values else None,
         signed_at=der.to_time(values[_SIGNING_TIME]) if _SIGNING_TIME in values else None,
         attributes_in_order=raw == sorted(raw),
-        _signer_id=parts[1],
+        _signer_id=_signer_id(parts[1]),
         # Signed as a SET, stored under a context tag.
         _attributes=b"\x31" + parts[3].raw[1:] if has_attributes else None,
         _hash=_HASHES[digest_algorithm],
@@ -168,35 +175,42 @@ def _certificates(node: Node | None) -> tuple[x509.Certificate, ...]:
     nodes = der.children(node, der.CONTEXT_0) if node is not None else []
     if len(nodes) > CERTIFICATES_MAX:
         raise VerificationError(f"the signature holds more than {CERTIFICATES_MAX} certificates")
-    return tuple(_certificate(one.raw) for one in nodes)
-
-
-def _certificate(data: bytes) -> x509.Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        # These are parsed when first asked for; a damaged one must fail here and not in the middle of a check.
-        _ = (certificate.subject, certificate.issuer, certificate.extensions)
-        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return tuple(read_certificate(_whole(one)) for one in nodes)
+    except ValueError:
         raise VerificationError("a certificate in the signature is damaged") from None
-    return certificate
 
 
-def _names(signer_id: Node, certificate: x509.Certificate) -> bool:
-    if signer_id.tag == der.SEQUENCE:
-        issuer, serial = _exactly(der.children(signer_id), 2)
-        return issuer.raw == certificate.issuer.public_bytes() and der.to_int(serial) == certificate.serial_number
+def _whole(certificate: Node) -> bytes:
+    """A certificate's bytes, if its signature fills whole bytes; `cryptography` would not look."""
+    value = der.content(_exactly(der.children(certificate), 3)[2], der.BITS)
+    if not value.startswith(b"\0"):
+        raise VerificationError("a certificate in the signature is damaged")
+    return certificate.raw
+
+
+def _signer_id(node: Node) -> tuple[bytes, int] | bytes:
+    """Issuer and serial number, or the subject's key identifier."""
+    if node.tag == der.SEQUENCE:
+        issuer, serial = _exactly(der.children(node), 2)
+        return issuer.raw, der.to_int(serial)
+    return der.content(node, der.CONTEXT_0_PLAIN)
+
+
+def _names(signer_id: tuple[bytes, int] | bytes, certificate: x509.Certificate) -> bool:
+    if isinstance(signer_id, tuple):
+        return signer_id == (certificate.issuer.public_bytes(), certificate.serial_number)
     try:
         own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False
-    return signer_id.tag == der.CONTEXT_0_PLAIN and signer_id.content == own
+    return signer_id == own
 
 
 def _algorithm(node: Node) -> str:
     parts = der.children(node)
-    if not 1 <= len(parts) <= 2:
-        raise VerificationError("an algorithm identifier is damaged")
+    if not 1 <= len(parts) <= 2 or (len(parts) == 2 and parts[1].raw != _NULL):
+        raise VerificationError("an algorithm identifier is damaged, or has parameters")
     return der.to_oid(parts[0])
 
 

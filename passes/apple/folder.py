@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from passes.apple import bundle, images, lint, strings
 from passes.apple.archive import PASS_LIMITS
 from passes.apple.bundle import Artwork
@@ -18,7 +15,7 @@ from passes.apple.lint import document
 from passes.apple.lint.subject import STYLES
 from passes.apple.signing import Signer
 from passes.apple.verify import Report, verify_files
-from passes.errors import BundleError, InvalidPass
+from passes.errors import InvalidPass
 
 _JUNK = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX"})
 _MADE_ANEW = frozenset({"manifest.json", "signature"})
@@ -107,19 +104,6 @@ def inspect(data: bytes, *, at: datetime) -> Inside:
         languages=_languages(files),
         report=verify_files(files, at=at),
     )
-
-
-def roots_from_pem(data: bytes) -> list[x509.Certificate]:
-    """Read trusted roots, PEM (any number) or DER (one).
-
-    Raises: BundleError, if there is none.
-    """
-    try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except (ValueError, UnsupportedAlgorithm):
-        raise BundleError("the root file holds no certificate in PEM or DER") from None
 
 
 def _walk(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Who signs: the pass certificate, its key, and the intermediate that issued it."""
 
+import base64
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ PASS_TYPE_EXTENSION = x509.ObjectIdentifier("1.2.840.113635.100.6.1.16")
 PASS_SIGNING_PURPOSE = x509.ObjectIdentifier("1.2.840.113635.100.4.14")
 RSA_BITS_MIN = 2048
 _FILE_BYTES_MAX = 256 * 1024
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,9 @@ class Identity:
         Raises: IdentityError, with all that does not fit and how to mend it.
         """
         return cls._joined(
-            _certificates(certificate, "the pass certificate")[0],
+            read_certificates(certificate, "the pass certificate")[0],
             _private_key(key, password),
-            _certificates(intermediates, "the intermediate certificate"),
+            read_certificates(intermediates, "the intermediate certificate"),
         )
 
     @classmethod
@@ -85,7 +86,7 @@ class Identity:
             ) from None
         if certificate is None or not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise IdentityError("the .p12 file lacks the certificate or its key; export both together from Keychain")
-        given = _certificates(intermediates, "the intermediate certificate") if intermediates else []
+        given = read_certificates(intermediates, "the intermediate certificate") if intermediates else []
         return cls._joined(certificate, key, [*others, *given])
 
     @classmethod
@@ -147,6 +148,40 @@ class Identity:
         """
         if found := self.problems(at=at, pass_type=pass_type, team=team):
             raise IdentityError(found)
+
+
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read a DER certificate, every part of it.
+
+    Raises: ValueError, for a damaged one. `cryptography` parses most parts when they are first asked for, and then
+        raises six kinds of errors in the middle of a check.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key())
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except (
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise ValueError(str(error)) from None
+    return certificate
+
+
+def read_certificates(data: bytes, what: str) -> list[x509.Certificate]:
+    """Read certificates from PEM (any number) or DER (one).
+
+    Raises: IdentityError, which calls the data *what*.
+    """
+    try:
+        if blocks := _PEM_CERTIFICATE.findall(data):
+            return [read_certificate(_body(block)) for block in blocks]
+        return [read_certificate(data)]
+    except ValueError:
+        raise IdentityError(f"{what} is neither PEM nor DER; use the .cer file from Apple as it is") from None
 
 
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
@@ -216,13 +251,8 @@ def _contents(path: Path) -> bytes:
     return data
 
 
-def _certificates(data: bytes, what: str) -> list[x509.Certificate]:
-    try:
-        if blocks := _PEM_CERTIFICATE.findall(data):
-            return [x509.load_pem_x509_certificate(block) for block in blocks]
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError:
-        raise IdentityError(f"{what} is neither PEM nor DER; use the .cer file from Apple as it is") from None
+def _body(pem: bytes) -> bytes:
+    return base64.b64decode(b"".join(pem.split()), validate=True)
 
 
 def _private_key(data: bytes, password: bytes | None) -> Key:
