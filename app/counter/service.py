@@ -154,7 +154,9 @@ def redeem_offer(
     return _done(session, card, entry)
 
 
-def reverse(session: Session, entry_id: str, *, reason: str, by: Actor, now: datetime) -> Done:
+def reverse(
+    session: Session, entry_id: str, *, reason: str, by: Actor, now: datetime, store: Store | None = None
+) -> Done:
     """Undo a transaction by a counter-entry; an offer that it used can be used again.
 
     Raises: NotFound `unknown_transaction`; Conflict `already_reversed` or `not_reversible`.
@@ -165,7 +167,7 @@ def reverse(session: Session, entry_id: str, *, reason: str, by: Actor, now: dat
         card.qualifying_minor = max(0, card.qualifying_minor - (original.amount_minor or 0))
         session.flush()
     version = cards.touch(session, card, lane=Lane.URGENT, now=now)
-    told = _circumstance(by, now, note=reason)
+    told = _circumstance(by, now, store=store, note=reason)
     entry = ledger.reverse(session, card, original, by=told, version=version)
     offers.give_back(session, original.id, now=now)
     return _done(session, card, entry)
@@ -182,7 +184,7 @@ def undo_at_till(
     own = original.actor == by.name and original.store_id == (store.id if store else None)
     if not is_manager and not (own and now - original.recorded_at <= UNDO_WINDOW):
         raise Forbidden("needs_manager", "Only a manager can undo this: it is older than ten minutes, or not yours.")
-    return reverse(session, entry_id, reason="undone at the till", by=by, now=now)
+    return reverse(session, entry_id, reason="undone at the till", by=by, now=now, store=store)
 
 
 def _usable(session: Session, card: Card, store: Store | None) -> Card:

@@ -96,7 +96,7 @@ def normal_email(email: str) -> str:
     Raises: Unprocessable `invalid_email`.
     """
     try:
-        # Shops use addresses such as till1@shop.local: they are names to sign in with, nothing is sent to them.
+        # Shops use names such as till1@kadikoy: they are for signing in, nothing is sent to them.
         checked = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         text = "Write the e-mail address as name@example.com."
