@@ -1,5 +1,6 @@
 """What people type on the join page, checked."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from app.cards.people import Person
 from app.errors import Unprocessable
 
 LONGEST_CONTACT = 254
-LONGEST_KEY = 64
+FORM_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +37,12 @@ class JoinForm:
         """Read a sent form; what was typed is kept beside its errors."""
         name, contact = form.get("name", ""), form.get("contact", "").strip()
         person, errors = _person(name, contact, region_of(programme))
+        key = form.get("form_key", "")
         return cls(
             name=showable(name),
             contact=showable(contact),
             consent=form.get("consent") == "yes",
-            form_key=form.get("form_key", "")[:LONGEST_KEY],
+            form_key=key if FORM_KEY.fullmatch(key) else "",
             another=form.get("another") == "1",
             is_robot=bool(form.get("leave_empty", "")),
             person=person,

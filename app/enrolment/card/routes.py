@@ -21,6 +21,7 @@ from app.offers.models import Offer
 from app.outbox.service import Lane
 from app.wallets.apple.add import signed_pass_by_link
 from app.wallets.apple.issuer import issuer
+from app.wallets.google.add import save_url
 from app.wallets.view import CardView, card_view
 from app.web import world
 
@@ -90,10 +91,8 @@ def apple_pass(link: str) -> Answer:
 @blueprint.get("/c/<link>/google")
 def google_link(link: str) -> Answer:
     with world().database.reading() as db:
-        card = _card(db, link)
-    from app.wallets.google.add import save_url
-
-    return _private(redirect(save_url(world(), card), 302))
+        card_id = _card(db, link).id
+    return _private(redirect(save_url(world(), card_id), 302))
 
 
 @blueprint.post("/c/<link>/preferences")
