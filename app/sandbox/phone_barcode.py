@@ -37,10 +37,17 @@ def barcode_png(symbology: str, message: str, encoding: str = "utf-8", *, scale:
     """The barcode with its quiet zone, black on white; raises ValueError for a message it cannot hold."""
     sink = io.BytesIO()
     if symbology == "QRCode":
-        code = segno.make_qr(message, encoding=encoding, error="m")
-        code.save(sink, kind="png", scale=scale, border=QUIET_MODULES)
+        segno.make_qr(message, encoding=encoding, error="m").save(sink, kind="png", scale=scale, border=QUIET_MODULES)
         return sink.getvalue()
     barcode = zxingcpp.create_barcode(message, getattr(zxingcpp.BarcodeFormat, symbology))
     picture = Image.fromarray(zxingcpp.write_barcode_to_image(barcode, scale=scale // 2, add_quiet_zones=True))
     picture.save(sink, "PNG")
+    return sink.getvalue()
+
+
+def qr_svg(message: str, encoding: str = "utf-8") -> bytes:
+    """A QR code as a drawing, sharp at any size."""
+    sink = io.BytesIO()
+    code = segno.make_qr(message, encoding=encoding, error="m")
+    code.save(sink, kind="svg", border=QUIET_MODULES, light="#fff", omitsize=True)
     return sink.getvalue()

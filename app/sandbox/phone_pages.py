@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.sandbox.phone_barcode import APPLE_FORMATS, GOOGLE_FORMATS, barcode_png
+from app.sandbox.phone_barcode import APPLE_FORMATS, GOOGLE_FORMATS, barcode_png, qr_svg
 from app.sandbox.phone_view import first_barcode, state_of
 from app.sandbox.phones import APPLE, GOOGLE, Phones
 
@@ -53,6 +53,10 @@ def _add_pages(app: Flask, phones: Phones) -> None:
     def state() -> Response:
         return jsonify(state_of(phones))
 
+    @app.get("/sandbox/poster")
+    def poster() -> Response:
+        return jsonify(path=phones.poster_path())
+
     @app.get("/sandbox/events")
     def events() -> Response:
         return Response(_events(phones), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -78,15 +82,16 @@ def _add_pictures(app: Flask, phones: Phones) -> None:
             found = card.apple_pass.image(slot, phones.apple.device.language) if card else None
         return _picture(found[1]) if found else abort(404)
 
-    @app.get("/sandbox/barcodes/<phone>/<card_id>.png")
-    def barcode(phone: str, card_id: str) -> Response:
+    @app.get("/sandbox/barcodes/<phone>/<card_id>.<any(png, svg):kind>")
+    def barcode(phone: str, card_id: str, kind: str) -> Response:
         found = _barcode_of(phones, phone, card_id)
-        if found is None:
+        if found is None or (kind == "svg" and found[0] != "QRCode"):
             abort(404)
         try:
-            return _picture(barcode_png(*found))
+            content = barcode_png(*found) if kind == "png" else qr_svg(*found[1:])
         except (ValueError, LookupError) as error:
             abort(422, f"The message cannot be drawn: {error}.")
+        return _picture(content, "image/png" if kind == "png" else "image/svg+xml")
 
 
 def _barcode_of(phones: Phones, phone: str, card_id: str) -> tuple[str, str, str] | None:
@@ -102,8 +107,8 @@ def _barcode_of(phones: Phones, phone: str, card_id: str) -> tuple[str, str, str
     return GOOGLE_FORMATS[drawn["type"]], drawn["value"], "utf-8"
 
 
-def _picture(content: bytes) -> Response:
-    return Response(content, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+def _picture(content: bytes, mimetype: str = "image/png") -> Response:
+    return Response(content, mimetype=mimetype, headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _add_actions(app: Flask, phones: Phones) -> None:

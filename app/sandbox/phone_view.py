@@ -23,7 +23,6 @@ def state_of(phones: Phones) -> Json:
     return {
         "version": phones.version,
         "product_url": phones.product_url,
-        "join_path": phones.join_path,
         APPLE: _apple(phones),
         GOOGLE: _google(phones),
     }
@@ -125,7 +124,7 @@ def _apple_barcode(card: HeldCard) -> Json | None:
     if barcode is None:
         return None
     symbology = APPLE_FORMATS[barcode["format"]]
-    url = _barcode_url(APPLE, card.apple_pass.serial, f"{symbology} {barcode['message']}")
+    url = _barcode_url(APPLE, card.apple_pass.serial, symbology, barcode["message"])
     return {
         "url": url,
         "message": barcode["message"],
@@ -139,12 +138,13 @@ def google_card(view: Json) -> Json:
     barcode = view.get("barcode")
     if barcode and barcode["type"] in GOOGLE_FORMATS and barcode["value"]:
         symbology = GOOGLE_FORMATS[barcode["type"]]
-        url = _barcode_url(GOOGLE, view["id"], f"{symbology} {barcode['value']}")
+        url = _barcode_url(GOOGLE, view["id"], symbology, barcode["value"])
         drawn = {"url": url, "message": barcode["value"], "text": barcode["text"], "square": symbology in SQUARE}
         return view | {"barcode": drawn}
     return view | {"barcode": None}
 
 
-def _barcode_url(phone: str, card_id: str, content: str) -> str:
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return f"/sandbox/barcodes/{phone}/{quote(card_id, safe='')}.png?v={digest}"
+def _barcode_url(phone: str, card_id: str, symbology: str, message: str) -> str:
+    digest = hashlib.sha256(f"{symbology} {message}".encode()).hexdigest()[:16]
+    kind = "svg" if symbology == "QRCode" else "png"
+    return f"/sandbox/barcodes/{phone}/{quote(card_id, safe='')}.{kind}?v={digest}"

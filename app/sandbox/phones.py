@@ -1,8 +1,11 @@
 """The two phones of a sandbox, each with its browser, started and stopped together."""
 
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import requests
 
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.google_phone import GooglePhone
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from app.sandbox.sandbox import Sandbox
 
 APPLE, GOOGLE = "apple", "google"
+JOIN_LINK = re.compile(r"""href=["'](?:https?://[^/"']+)?(/join/[A-Za-z0-9._-]+)["']""")
+PAGE_CHARACTERS_MAX = 500_000
 
 
 @dataclass
@@ -63,7 +68,6 @@ class Phones:
     def __init__(self, sandbox: "Sandbox") -> None:
         folder = sandbox.folder
         self.product_url = sandbox.product_url.rstrip("/")
-        self.join_path: str = getattr(sandbox, "join_path", "/")
         self.apple = ApplePhone(sandbox.hub, folder / "iphone", root_pem=sandbox.ca_file.read_bytes())
         self.google = GooglePhone(sandbox.google, folder / "android")
         self.version = 0
@@ -85,6 +89,17 @@ class Phones:
         with self._changed:
             self._changed.wait_for(lambda: self.version != after or self._closed, timeout_s)
             return self.version
+
+    def poster_path(self) -> str:
+        """What the poster leads to: the product's join page, or its first page where there are several."""
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                page = session.get(f"{self.product_url}/", timeout=5, headers={"User-Agent": IPHONE}).text
+            except requests.RequestException:
+                return "/"
+        found = sorted(set(JOIN_LINK.findall(page[:PAGE_CHARACTERS_MAX])))
+        return str(found[0]) if len(found) == 1 else "/"
 
     @property
     def closed(self) -> bool:

@@ -5,13 +5,15 @@ import { h, morph } from "./phones_dom.js";
 
 const POLL_MS = 2000;
 const BANNER_MS = 6000;
+const SHOW_CARD_MS = 1600;
+const SHORT = 30;
 const NAMES = { apple: "iPhone", google: "Android" };
 
 let state = null;
 let polling = 0;
 const looks = {
-  apple: { screen: "wallet", open: null, flipped: false, seen: null, unread: 0, frame: "" },
-  google: { screen: "wallet", open: null, flipped: false, seen: null, unread: 0, frame: "" },
+  apple: { screen: "wallet", open: null, flipped: false, seen: null, unread: 0, frame: "", held: null },
+  google: { screen: "wallet", open: null, flipped: false, seen: null, unread: 0, frame: "", held: null },
 };
 
 const section = (name) => document.querySelector(`.phone[data-phone="${name}"]`);
@@ -89,6 +91,7 @@ function drawPhone(name) {
     ? phone.messages.map((message) => note(name, message))
     : [h("li", { class: "notes-none", "data-key": "none" }, "No notifications")]);
   announceNew(name);
+  showNewCard(name);
   drawSettings(name);
   drawScreen(name);
   if (phone.location && document.activeElement?.form?.dataset.phone !== name) address(name).value = shownAddress(phone.location);
@@ -140,6 +143,18 @@ function announceNew(name) {
     showBanner(name, newest);
   }
   look.seen = Math.max(look.seen ?? 0, number);
+}
+
+/** A card that was just added in the phone's browser is what people want to see next. */
+function showNewCard(name) {
+  const look = looks[name];
+  const ids = state[name].cards.map((card) => card.id);
+  const fresh = look.held && ids.find((id) => !look.held.includes(id));
+  look.held = ids;
+  if (!fresh) return;
+  look.open = fresh;
+  look.flipped = false;
+  if (look.screen === "browser") setTimeout(() => { look.screen = "wallet"; draw(); }, SHOW_CARD_MS);
 }
 
 function showBanner(name, message) {
@@ -195,7 +210,7 @@ function drawStories() {
 function storyItem(story) {
   const steps = story.steps.flatMap((step, index) => [
     index ? h("span", { class: "arrow", "aria-label": "then" }, "→") : null,
-    h("span", { class: `step${step.bad ? " is-bad" : ""}${/ → /.test(step.text) ? " is-change" : ""}` }, step.bad ? `⚠ ${step.text}` : step.text),
+    h("span", { class: `step${step.bad ? " is-bad" : ""}${/ → /.test(step.text) ? " is-change" : ""}${step.text.length < SHORT ? " is-short" : ""}` }, step.bad ? `⚠ ${step.text}` : step.text),
   ]);
   return h("li", { class: "story", "data-key": `${story.name}${story.number}` },
     h("span", { class: `who who-${story.name}` }, NAMES[story.name]),
@@ -224,6 +239,7 @@ function address(name) {
 }
 
 function shownAddress(path) {
+  if (path.startsWith("/gp/v/save/")) return "pay.google.com/gp/v/save/…";
   return state.product_url.replace(/^https?:\/\//, "") + path;
 }
 
@@ -232,6 +248,14 @@ function pathOf(text) {
   const own = state.product_url.replace(/^https?:\/\//, "");
   if (bare.startsWith(own)) return bare.slice(own.length) || "/";
   return bare.startsWith("/") ? bare : `/${bare}`;
+}
+
+async function scanPoster(name) {
+  try {
+    browse(name, (await (await fetch("/sandbox/poster")).json()).path);
+  } catch {
+    showLink(false, "The sandbox is not running");
+  }
 }
 
 function browse(name, path) {
@@ -255,11 +279,11 @@ function askDelete(name) {
 
 const presses = {
   screen: (name, target) => {
-    if (target.dataset.screen === "browser" && !looks[name].frame) return browse(name, state.join_path);
+    if (target.dataset.screen === "browser" && !looks[name].frame) return scanPoster(name);
     looks[name].screen = target.dataset.screen;
     return drawScreen(name);
   },
-  join: (name) => browse(name, state.join_path),
+  join: (name) => scanPoster(name),
   open: (name, target) => { looks[name].open = target.dataset.id; looks[name].flipped = false; draw(); },
   flip: (name) => { looks[name].flipped = !looks[name].flipped; draw(); section(name).querySelector(looks[name].flipped ? ".done" : ".turn")?.focus({ preventScroll: true }); },
   airplane: (name) => act(name, "airplane", { on: !state[name].airplane }),
@@ -295,6 +319,10 @@ iphone.addEventListener("drop", async (event) => {
   const file = event.dataTransfer.files[0];
   if (file) await fetch("/sandbox/passes", { method: "POST", headers: { "Content-Type": "application/vnd.apple.pkpass" }, body: file });
 });
+
+// A picture that cannot be loaded leaves its place to what is under it.
+document.addEventListener("error", (event) => event.target.classList?.add("is-broken"), true);
+document.addEventListener("load", (event) => event.target.classList?.remove("is-broken"), true);
 
 tick();
 setInterval(tick, 5000);

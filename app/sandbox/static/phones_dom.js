@@ -1,4 +1,7 @@
-// Elements without innerHTML, and a way to bring a part of the page up to date that keeps what has not changed.
+// Elements without innerHTML, and a way to bring a part of the page up to date that keeps what has not changed
+// (a value that is replaced by another lights up for a moment: is-new).
+
+const KEPT_CLASSES = ["is-new", "is-broken"];
 
 /** h("p", {class: "x", style: {"--a": "1"}}, "text", child, null) */
 export function h(tag, properties, ...children) {
@@ -30,6 +33,7 @@ export function morph(into, wanted) {
       else place = place.nextSibling;
       update(known, node);
     } else {
+      if (place && node.classList?.contains("field-value")) node.classList.add("is-new");
       into.insertBefore(node, place);
     }
   }
@@ -49,6 +53,7 @@ function update(known, node) {
     if (known.data !== node.data) known.data = node.data;
     return;
   }
+  for (const kept of KEPT_CLASSES) if (known.classList?.contains(kept)) node.classList.add(kept);
   for (const { name } of [...known.attributes]) if (name !== "style" && !node.hasAttribute(name)) known.removeAttribute(name);
   for (const { name, value } of node.attributes) {
     if (name !== "style" && known.getAttribute(name) !== value) known.setAttribute(name, value);

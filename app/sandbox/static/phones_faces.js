@@ -51,7 +51,7 @@ function over(card) {
 function passField(field, kind = "") {
   return h("span", { class: `field ${kind} ${field.align ? `to-${field.align}` : ""}`, "data-key": field.key },
     h("span", { class: "field-label" }, field.label),
-    h("span", { class: `field-value${field.changed ? " is-new" : ""}`, "data-key": `${field.key}=${field.text}`, title: field.text }, field.text));
+    h("span", { class: "field-value", "data-key": `${field.key}=${field.text}`, title: field.text }, field.text));
 }
 
 export function barcode(code) {
@@ -81,7 +81,7 @@ function backField(field) {
     : detectLinks(field.text);
   return h("div", { "data-key": field.key },
     h("dt", {}, field.label),
-    h("dd", { class: field.changed ? "is-new" : null }, words));
+    h("dd", {}, words));
 }
 
 function detectLinks(text) {
@@ -119,7 +119,7 @@ export function googleCard(card) {
   return h("article", { class: `gcard${card.state === "ACTIVE" ? "" : " is-over"}`, "data-key": card.id, "aria-label": card.programme, style },
     h("div", { class: "gface" },
       h("div", { class: "gtop" },
-        card.logo ? h("img", { class: "glogo", src: card.logo, alt: "" }) : h("span", { class: "glogo", "aria-hidden": "true" }, card.programme.slice(0, 1)),
+        h("span", { class: "glogo", "aria-hidden": "true" }, card.programme.slice(0, 1), card.logo ? h("img", { src: card.logo, alt: "" }) : null),
         h("span", { class: "gname" }, card.issuer)),
       h("p", { class: "gprogramme" }, card.programme),
       h("div", { class: "grow" }, points, tiers),

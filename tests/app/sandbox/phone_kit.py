@@ -143,6 +143,9 @@ class PassKit:
             return Answer(200)
         if method == "GET" and path.startswith("/v1/devices/"):
             return self._list(path)
+        return self._authorized(method, path, headers, body)
+
+    def _authorized(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         if headers.get("Authorization") != f"ApplePass {TOKEN}":
             return Answer(401)
         if method == "GET":
@@ -197,6 +200,82 @@ def serve_passkit(identity: PassCertificate) -> Iterator[PassKit]:
     thread.start()
     try:
         yield passkit
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Shop:
+    """A product of a few pages: join, the card, the pass, and the way to Google."""
+
+    url: str = ""
+    pkpass: bytes = b""
+    save_link: str = ""
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        if method == "POST" and path == "/join/coffee":
+            return Answer(303, headers={"Location": f"{self.url}/c/abc", "Set-Cookie": "member=7; Path=/; HttpOnly"})
+        if path == "/c/abc.pkpass":
+            return Answer(200, self.pkpass, {"Content-Type": "application/vnd.apple.pkpass"})
+        if path == "/google":
+            return Answer(302, headers={"Location": self.save_link})
+        if path == "/away":
+            return Answer(302, headers={"Location": "https://elsewhere.example/"})
+        page = {"/": LANDING, "/join/coffee": JOIN, "/c/abc": CARD}.get(path)
+        if page is None:
+            return Answer(404, b"<p>No such page</p>", {"Content-Type": "text/html"})
+        policy = "default-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        guard = {
+            "X-Frame-Options": "DENY",
+            "Content-Security-Policy": policy,
+            "Content-Type": "text/html; charset=utf-8",
+        }
+        return Answer(200, page.replace("BASE", self.url).encode(), guard)
+
+
+STYLE = "<style>body{font:17px/1.5 system-ui;margin:24px;color-scheme:light dark}a{display:block;padding:14px}</style>"
+JOIN = (
+    f"<!doctype html><title>Join</title>{STYLE}<h1>Corner Coffee Club</h1><form method=post action='BASE/join/coffee'>"
+    "<label>Your name <input name=name></label><button>Get the card</button></form><p>We live at BASE/join/coffee</p>"
+)
+LANDING = f"<!doctype html><title>Shop</title>{STYLE}<a href='/join/coffee'>Join Corner Coffee Club</a>"
+CARD = (
+    f"<!doctype html><title>Your card</title>{STYLE}<h1>Your card is ready</h1>"
+    '<a href="BASE/c/abc.pkpass">Add to Apple Wallet</a><a href="/google">Add to Google Wallet</a>'
+)
+
+
+@contextmanager
+def serve_shop() -> Iterator[Shop]:
+    shop = Shop()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            shop.requests.append((self.command, self.path, dict(self.headers), body))
+            answer = shop.answer(self.command, self.path, dict(self.headers))
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    shop.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield shop
     finally:
         server.shutdown()
         server.server_close()
