@@ -1,0 +1,170 @@
+"""Cards: read, earn, redeem."""
+
+from sqlalchemy import select
+
+from app import money
+from app.api import incoming, outgoing, shapes
+from app.api.calls import Body, Call, Operation, unknown
+from app.cards import service as cards
+from app.cards.models import Card, Store
+from app.counter import service as counter
+from app.counter.service import Actor, Done, Sale
+from app.errors import AppError
+from app.ledger import service as ledger
+from app.ledger.models import Reward
+from app.offers import service as offers
+from app.offers.models import Offer
+
+HISTORY = 20
+
+
+def read_card(call: Call) -> Body:
+    """A card with its member, live offers and last transactions."""
+    card = seen(call, call.path["number"])
+    owner = card.programme.public_id
+    tier = card.tier.name if card.tier else None
+    balance = ledger.balance_of(call.session, card.member_id)
+    history = ledger.history(call.session, card.id, limit=HISTORY)
+    return {
+        **shapes.card(card, balance=balance, tier=tier, settings=call.settings),
+        "programme": owner,
+        "member": shapes.person(call.session, card.member, owner),
+        "offers": _offers(call, card),
+        "transactions": shapes.transactions(call.session, history, card.number),
+    }
+
+
+def earn(call: Call) -> Body:
+    """Give the points of a sale."""
+    body = call.body
+    card = seen(call, call.path["number"])
+    store = _store(call, body["store"])
+    currency = card.programme.currency
+    sale = Sale(
+        amount_minor=money.minor_units(body["amount"], currency),
+        currency=body["currency"] or currency,
+        receipt=body["receipt"],
+        store=store,
+        occurred_at=body["at"],
+    )
+    return moved(counter.earn(call.session, card, sale, by=actor(call), now=call.now), store)
+
+
+def redeem(call: Call) -> Body:
+    """Use up points, buy a reward or use an offer."""
+    body = call.body
+    card = seen(call, call.path["number"])
+    store = _store(call, body["store"])
+    told = {"by": actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
+    if "points" in body:
+        done = counter.redeem_points(call.session, card, body["points"], **told)
+    elif "reward" in body:
+        done = counter.redeem_reward(call.session, card, _reward(call, body["reward"]), **told)
+    else:
+        done = counter.redeem_offer(call.session, card, _offer(call, body["offer"]), **told)
+    return moved(done, store)
+
+
+def seen(call: Call, number: str, *, field: str = "card") -> Card:
+    """The card of that number, however it was written, if the key may see it.
+
+    Raises: NotFound `unknown_card`.
+    """
+    card = cards.by_number(call.session, number, programme_id=call.caller.programme_id)
+    if card is None:
+        raise unknown("card", field=field)
+    return card
+
+
+def actor(call: Call) -> Actor:
+    """The key, as entries name it."""
+    return Actor(name=call.caller.actor, channel="api")
+
+
+def moved(done: Done, store: Store | None) -> Body:
+    """What a movement answers."""
+    entry = shapes.transaction(done.entry, number=done.card.number, store_id=store.public_id if store else None)
+    return {"transaction": entry, "balance": done.balance, "tier": done.tier}
+
+
+def _offers(call: Call, card: Card) -> list[Body]:
+    if card.status != "active":
+        return []
+    language = card.member.language
+    return [
+        {
+            "id": offer.public_id,
+            **dict(zip(("title", "body"), offers.words(offer, language), strict=True)),
+            "starts_at": shapes.moment(offer.starts_at),
+            "ends_at": shapes.moment(offer.ends_at),
+            "refusal": offers.refusal(call.session, offer, card, now=call.now),
+        }
+        for offer in offers.live_for(call.session, card, now=call.now)
+    ]
+
+
+def _store(call: Call, name: str | None) -> Store | None:
+    if name is None:
+        return None
+    found = call.session.scalars(select(Store).where(Store.public_id == name)).one_or_none()
+    if found is None or not call.caller.sees(found.programme_id):
+        raise unknown("store", name)
+    return found
+
+
+def _reward(call: Call, name: str) -> Reward:
+    found = call.session.scalars(select(Reward).where(Reward.public_id == name)).one_or_none()
+    if found is None or not call.caller.sees(found.programme_id):
+        raise unknown("reward", name)
+    return found
+
+
+def _offer(call: Call, name: str) -> Offer:
+    try:
+        found = offers.by_id(call.session, name)
+    except AppError:
+        raise unknown("offer", name) from None
+    if not call.caller.sees(found.programme_id):
+        raise unknown("offer", name)
+    return found
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        rule="/cards/<number>",
+        name="read_card",
+        summary="Read a card: member, live offers, last transactions",
+        description="The number may be written with spaces, dashes and small letters.",
+        tag="cards",
+        work=read_card,
+        answer=outgoing.WholeCard,
+    ),
+    Operation(
+        method="POST",
+        rule="/cards/<number>/earn",
+        name="earn",
+        summary="Give the points of a sale",
+        tag="cards",
+        scope="write",
+        work=earn,
+        body=incoming.NewEarning,
+        answer=outgoing.Moved,
+        status=201,
+        moves_points=True,
+    ),
+    Operation(
+        method="POST",
+        rule="/cards/<number>/redeem",
+        name="redeem",
+        summary="Use up points, buy a reward or use an offer",
+        description="Exactly one of points, reward and offer.",
+        tag="cards",
+        scope="write",
+        work=redeem,
+        body=incoming.NewRedemption,
+        answer=outgoing.Moved,
+        status=201,
+        moves_points=True,
+    ),
+)

@@ -1,0 +1,225 @@
+"""The API's door: who calls, what they send, the same answer for the same request, one transaction."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask, Response, g, render_template, request, send_from_directory
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema
+from sqlalchemy.orm import Session
+from swagger_ui_bundle import swagger_ui_path
+from werkzeug.exceptions import UnsupportedMediaType
+
+from app import idempotency
+from app.api import bodies, cards, document, members, offers, outgoing, programmes, transactions
+from app.api.calls import Call, Caller, Operation
+from app.api.limits import Buckets
+from app.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
+from app.staff import rules
+from app.staff import service as staff
+from app.web import csrf, world
+
+OPERATIONS: tuple[Operation, ...] = (
+    *programmes.OPERATIONS,
+    *members.OPERATIONS,
+    *cards.OPERATIONS,
+    *transactions.OPERATIONS,
+    *offers.OPERATIONS,
+)
+PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
+BUCKETS = Buckets()
+# Swagger UI writes styles into its elements and draws its icons from data: addresses
+PAGE_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Described(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest for the description alone: refusals are shown by `app.web`, as everywhere."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None of its own."""
+
+
+def install(app: Flask) -> None:
+    """Add the calls, their description and the page to try them."""
+    app.config.update(API_TITLE="Tessera", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    described = Described(app, spec_kwargs=document.spec_options())
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    for operation in OPERATIONS:
+        _add(blueprint, operation)
+    blueprint.before_request(_limit_body)
+    blueprint.after_request(_tell_limits)
+    csrf.exempt(blueprint)
+    described.register_blueprint(blueprint)
+    newest = document.completed(described.spec.to_dict())
+    app.register_blueprint(_pages(json.dumps(newest), json.dumps(document.as_3_0(newest))))
+
+
+def _add(blueprint: Blueprint, operation: Operation) -> None:
+    view = _view(operation)
+    for status in document.refusals(operation):
+        text = document.refusal_text(status)
+        view = blueprint.alt_response(status, schema=outgoing.Problem, content_type=document.PROBLEM, description=text)(
+            view
+        )
+    view = blueprint.response(operation.status, operation.answer, headers=document.headers(operation))(view)
+    described: dict[str, Any] = {"summary": operation.summary, "operationId": operation.name}
+    if operation.body:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.body}}}
+    if operation.description:
+        described["description"] = operation.description
+    view = blueprint.doc(parameters=document.parameters(operation), **described)(view)
+    blueprint.add_url_rule(operation.rule, operation.name, view, methods=[operation.method], tags=[operation.tag])
+
+
+def _view(operation: Operation) -> Callable[..., Response]:
+    body = operation.body() if operation.body else None
+    query = operation.query() if operation.query else None
+
+    def view(**path: str) -> Response:
+        caller = _caller(operation.scope)
+        if any(not one.isprintable() or len(one) > 200 for one in path.values()):
+            raise NotFound("not_found", "There is nothing at this address. Check it for a typing mistake.")
+        asked = bodies.single(request.args.to_dict(flat=False)) if query else {}
+        checked = bodies.loaded(query, asked, code="invalid_query") if query else {}
+        values = {"caller": caller, "query": checked, "path": path}
+        if operation.method == "GET":
+            return _read(operation, values)
+        return _write(operation, body, values)
+
+    view.__name__ = operation.name
+    return view
+
+
+def _caller(scope: str) -> Caller:
+    """Whose key this is.
+
+    Raises: Unauthorised `key_missing` or `key_unknown`; TooManyRequests `slow_down`; Forbidden `scope_too_small`.
+    """
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not text.strip():
+        raise Unauthorised("key_missing", "Send your key in the header Authorization: Bearer KEY.")
+    with world().database.reading() as session:
+        key = staff.key_by_text(session, text.strip())
+    if key is None:
+        raise Unauthorised("key_unknown", "This key is unknown or was revoked. Make one with: tessera apikey create.")
+    caller = Caller(key_id=key.public_id, scope=key.scope, programme_id=key.programme_id)
+    _count(caller)
+    if rules.SCOPES.index(caller.scope) < rules.SCOPES.index(scope):
+        text = f"This call needs a key of scope {scope}; yours has {caller.scope}."
+        raise Forbidden("scope_too_small", text)
+    return caller
+
+
+def _count(caller: Caller) -> None:
+    g.allowance = BUCKETS.take(caller.key_id)
+    if g.allowance.wait_s:
+        text = "This key calls faster than it may. Wait as long as Retry-After says, then go on."
+        raise TooManyRequests("slow_down", text, retry_after_s=g.allowance.wait_s)
+
+
+def _limit_body() -> None:
+    request.max_content_length = bodies.BODY_BYTES
+
+
+def _tell_limits(answer: Response) -> Response:
+    if "allowance" in g:
+        answer.headers.update(g.allowance.headers())
+    if answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="tessera"'
+    return answer
+
+
+def _read(operation: Operation, values: dict[str, Any]) -> Response:
+    parts = world()
+    with parts.database.reading() as session:
+        answer = operation.work(Call(session=session, now=parts.clock(), settings=parts.settings, **values))
+    return _answer(operation.status, _text(answer))
+
+
+def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) -> Response:
+    """Key, work and answer in one transaction: what is answered was done, what was done is answered again."""
+    parts = world()
+    now = parts.clock()
+    raw = request.get_data()
+    key = _key(operation)
+    scope = _scope(operation, values["caller"])
+    digest = idempotency.request_hash(request.method, request.path, raw)
+    body = bodies.loaded(schema, _json(raw)) if schema else {}
+
+    def work(session: Session) -> tuple[int, str, bool]:
+        earlier = idempotency.begin(session, scope, key, digest, now=now) if key else None
+        if earlier is not None:
+            return earlier.status, earlier.answer, True
+        call = Call(session=session, now=now, settings=parts.settings, body=body, **values)
+        text = _text(operation.work(call))
+        if key:
+            idempotency.finish(session, scope, key, status=operation.status, answer=text)
+        return operation.status, text, False
+
+    status, text, replayed = parts.database.transact(work)
+    return _answer(status, text, replayed=replayed)
+
+
+def _key(operation: Operation) -> str | None:
+    given = request.headers.get("Idempotency-Key")
+    if given is None and not operation.moves_points:
+        return None
+    return idempotency.check_key(given)
+
+
+def _scope(operation: Operation, caller: Caller) -> str:
+    kept = idempotency.KEPT_FOR_EVER if operation.moves_points else "api"
+    return f"{kept}:{caller.key_id}:{operation.name}"
+
+
+def _json(raw: bytes) -> Any:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    return bodies.parsed(raw)
+
+
+def _text(answer: dict[str, Any] | None) -> str:
+    return "" if answer is None else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _answer(status: int, text: str, *, replayed: bool = False) -> Response:
+    answer = Response(text, status, content_type="application/json" if text else None)
+    if not text:
+        del answer.headers["Content-Type"]
+    if replayed:
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _pages(newest: str, older: str) -> FlaskBlueprint:
+    """The description and the page to try it; neither needs a key."""
+    pages = FlaskBlueprint("api_pages", __name__, url_prefix="/api")
+
+    @pages.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(newest, content_type="application/json")
+
+    @pages.get("/openapi-3.0.json")
+    def openapi_for_page() -> Response:
+        return Response(older, content_type="application/json")
+
+    @pages.get("/docs")
+    def docs() -> Response:
+        answer = Response(render_template("api/docs.html"), mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = PAGE_SECURITY
+        return answer
+
+    @pages.get("/docs/<name>")
+    def docs_file(name: str) -> Response:
+        if name not in PAGE_FILES:
+            raise NotFound("not_found", "There is nothing at this address. Check it for a typing mistake.")
+        return send_from_directory(swagger_ui_path, name, max_age=86_400)
+
+    return pages
