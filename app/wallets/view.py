@@ -317,7 +317,9 @@ def _view(
         qualifying_minor=card.qualifying_minor,
         programme=programme,
         tier=tier,
-        next_tier=next((tier for tier in programme.tiers if tier.position > position and tier.position > 0), None),
+        next_tier=next(
+            (tier for tier in programme.tiers if tier.position > position and tier.threshold_minor > 0), None
+        ),
         offers=ordered,
         latest=latest,
         latest_is_news=latest is not None and all(gone.starts_at < latest.starts_at for gone in over),

@@ -160,6 +160,5 @@ def _unusable(problem: InvalidPass) -> Busy:
     return Busy(
         "unusable_pass",
         text,
-        detail=str(problem),
         retry_after_s=300,
     )

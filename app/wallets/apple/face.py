@@ -73,9 +73,10 @@ def shortened(words: str, characters: int) -> str:
     line = words.strip()
     if len(line) <= characters:
         return line
-    cut = line[: characters - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space >= characters * 2 // 3 else cut).rstrip(" ,.;:-–") + "…"
+    # the ellipsis takes one place, so a space in the last place ends a word that still fits whole
+    space = line.rfind(" ", 0, characters)
+    cut = line[:space] if space >= characters * 2 // 3 else line[: characters - 1]
+    return cut.rstrip(" ,.;:-–") + "…"
 
 
 def points_label(view: CardView) -> str:
@@ -95,7 +96,7 @@ def _balance(view: CardView) -> Field:
 def _primary(view: CardView) -> Field:
     if not view.is_valid:
         return Field(key="tier", value=text(view.language, "No longer valid"))
-    if view.tier and len(view.programme.tiers) > 1:
+    if view.tier:
         name = shortened(view.tier.name_in(view.language), TIER_CHARACTERS)
         return Field(key="tier", label=text(view.language, "Level"), value=name)
     return Field(key="tier", value=shortened(_by_language(view.programme.design.benefit, view), TIER_CHARACTERS))

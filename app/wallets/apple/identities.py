@@ -106,7 +106,7 @@ class Identities:
         return Busy(
             "no_pass_certificate",
             f"Apple cards cannot be issued at the moment: {reason}.",
-            detail=pass_type,
+            detail=f"{pass_type}: {reason}",
             retry_after_s=300,
         )
 

@@ -77,8 +77,8 @@ class Issuer:
         self.archives = ArchiveCache()
         self.issues = Issues()
         # half of the web's threads at most, so that the till always finds one; never more than twice the processors
-        slots = max(1, min(settings.web_threads // 2, 2 * (os.cpu_count() or 1)))
-        self._signing = threading.BoundedSemaphore(slots)
+        self.signing_slots = max(1, min(settings.web_threads // 2, 2 * (os.cpu_count() or 1)))
+        self._signing = threading.BoundedSemaphore(self.signing_slots)
 
     @contextmanager
     def signing(self) -> Iterator[None]:

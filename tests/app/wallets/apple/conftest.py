@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from app import create_app
+from app import i18n, web
 from app.cards.models import Card
 from app.clock import system_clock
 from app.sandbox.http_server import LocalServer
 from app.sandbox.sandbox import Sandbox
 from app.settings import Settings
+from app.wallets.apple import routes
 from app.wallets.apple.add import pass_token
 from app.world import World
 from tests import factories
@@ -78,10 +79,19 @@ def settings(sqlite_url: str, tmp_path: Path, sandbox: Sandbox, front: tuple[Fro
     )
 
 
+def room_alone(world: World) -> Flask:
+    """The application with the phones' door and no other."""
+    app = Flask("app")
+    web.install(app, world)
+    i18n.install(app)
+    routes.install(app)
+    return app
+
+
 @pytest.fixture
 def world(settings: Settings, clock: MovableClock, front: tuple[Front, str]) -> Iterator[World]:
     made = open_test_world(settings, clock)
-    front[0].app = create_app(made)
+    front[0].app = room_alone(made)
     yield made
     made.database.close()
 
