@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
@@ -21,11 +21,10 @@ AMOUNT_PATTERN = re.compile(r"^[0-9]{1,12}(\.[0-9]{1,4})?$", flags=re.ASCII)
 class Text(fields.String):
     """One line of text, or several where `lines` says so; never with characters that nobody can see."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Write this as a text in quotes."}
-
     def __init__(self, *, shortest: int = 0, longest: int, lines: bool = False, **kwargs: Any) -> None:
         checks = [validate.Length(min=shortest, max=longest, error=_length_advice(shortest, longest))]
-        super().__init__(validate=[*checks, *kwargs.pop("validate", [])], **kwargs)
+        messages = {"invalid": "Write this as a text in quotes.", **kwargs.pop("error_messages", {})}
+        super().__init__(validate=[*checks, *kwargs.pop("validate", [])], error_messages=messages, **kwargs)
         self._lines = lines
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -38,11 +37,14 @@ class Text(fields.String):
 class Whole(fields.Integer):
     """A whole number; neither true nor 1.5 nor "1" is one."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Write this as a whole number, without quotes."}
-
     def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
         bounds = validate.Range(min=least, max=most, error=f"This is a whole number from {least} to {most}.")
-        super().__init__(strict=True, validate=[bounds], **kwargs)
+        super().__init__(
+            strict=True,
+            validate=[bounds],
+            error_messages={"invalid": "Write this as a whole number, without quotes."},
+            **kwargs,
+        )
 
     def _validated(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
@@ -53,13 +55,13 @@ class Whole(fields.Integer):
 class Degrees(fields.Float):
     """A latitude or a longitude, as a number."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": "Write this as a number of degrees, for example 41.01."
-    }
-
     def __init__(self, *, most: int, **kwargs: Any) -> None:
         bounds = validate.Range(min=-most, max=most, error=f"This lies between -{most} and {most}.")
-        super().__init__(validate=[bounds], **kwargs)
+        super().__init__(
+            validate=[bounds],
+            error_messages={"invalid": "Write this as a number of degrees, for example 41.01."},
+            **kwargs,
+        )
 
     def _validated(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -70,7 +72,8 @@ class Degrees(fields.Float):
 class YesNo(fields.Boolean):
     """true or false; "yes" and 1 are neither."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Write true or false."}
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(error_messages={"invalid": "Write true or false."}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ARG002
         if not isinstance(value, bool):
@@ -81,13 +84,10 @@ class YesNo(fields.Boolean):
 class Amount(Text):
     """Money as a decimal string; how many decimals fit is for the currency to say."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": 'Write the amount as a decimal string such as "12.50", in quotes.'
-    }
-
     def __init__(self, **kwargs: Any) -> None:
-        advice = 'Write the amount as a decimal string such as "12.50".'
-        super().__init__(longest=17, validate=[validate.Regexp(AMOUNT_PATTERN, error=advice)], **kwargs)
+        advice = 'Write the amount as a decimal string such as "12.50", in quotes.'
+        pattern = validate.Regexp(AMOUNT_PATTERN, error=advice)
+        super().__init__(longest=17, validate=[pattern], error_messages={"invalid": advice}, **kwargs)
 
 
 class Moment(fields.DateTime):
@@ -110,15 +110,12 @@ class Moment(fields.DateTime):
 class TextsByLanguage(fields.Dict):
     """{"en": "Points", "tr": "Puan"}"""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": 'Write the texts by language, for example {"en": "Points", "tr": "Puan"}.'
-    }
-
     def __init__(self, *, longest: int, **kwargs: Any) -> None:
         super().__init__(
             keys=Text(longest=35),
             values=Text(longest=longest, lines=True),
             validate=[validate.Length(max=20, error="There are at most 20 languages.")],
+            error_messages={"invalid": 'Write the texts by language, for example {"en": "Points", "tr": "Puan"}.'},
             **kwargs,
         )
 
@@ -126,15 +123,12 @@ class TextsByLanguage(fields.Dict):
 class Attributes(fields.Dict):
     """Facts about a member by name: texts, numbers, true, false or null."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": 'Write attributes as an object, for example {"favourite": "latte"}.'
-    }
-
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(keys=Text(shortest=1, longest=60), **kwargs)
+        advice = 'Write attributes as an object, for example {"favourite": "latte"}.'
+        super().__init__(keys=Text(shortest=1, longest=60), error_messages={"invalid": advice}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        found = super()._deserialize(value, attr, data, **kwargs)
+        found: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]  # marshmallow leaves it bare
         if len(found) > ATTRIBUTES_MAX:
             raise ValidationError(f"A member has at most {ATTRIBUTES_MAX} attributes.")
         wrong = {name: "An attribute is a text of at most 500 characters, a number, true, false or null."

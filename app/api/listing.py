@@ -9,7 +9,7 @@ from app.api import paging
 from app.api.calls import Body, Call
 
 
-def rows(call: Call, name: str, query: Select[Any], model: type[Any]) -> tuple[list[Any], str | None]:
+def rows(call: Call, name: str, query: Select[*tuple[Any, ...]], model: type[Any]) -> tuple[list[Any], str | None]:
     """The page that the call asks for, each row as selected (the model first), and the cursor of the next."""
     programme_id = call.caller.programme_id
     if call.query.get("programme"):
@@ -24,7 +24,9 @@ def rows(call: Call, name: str, query: Select[Any], model: type[Any]) -> tuple[l
     return list(items), following
 
 
-def answer(call: Call, name: str, query: Select[Any], model: type[Any], shape: Callable[..., Body]) -> Body:
+def answer(
+    call: Call, name: str, query: Select[*tuple[Any, ...]], model: type[Any], shape: Callable[..., Body]
+) -> Body:
     """The page with each row in its shape."""
     found, following = rows(call, name, query, model)
     return paging.answer([shape(*row) for row in found], following)

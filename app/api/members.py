@@ -74,7 +74,7 @@ def erase(call: Call) -> None:
         call.record("member_erased", f"member:{card.member.public_id}")
 
 
-def _cards() -> Select[tuple[Card]]:
+def _cards() -> Select[Card]:
     return (
         select(Card)
         .join(Card.member)
