@@ -63,12 +63,10 @@ def _part(text: str) -> str:
 class PassService:
     """Calls web services as the device does: no cookies, no redirects, no proxy."""
 
-    def __init__(self, *, ca_file: str | None = None) -> None:
+    def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
-        if ca_file:
-            self._session.verify = ca_file
 
     def register(self, target: Target, push_token: str) -> int:
         """200 or 201, else ServiceFault."""

@@ -204,11 +204,11 @@ def differences(old: Json | None, new: Json) -> Iterable[str]:
     """What a person would notice between two views of a card, in words."""
     if old is None:
         return
-    before = {item["label"]: item["value"] for item in [*old["points"], *old["tiers"]]}
-    for item in [*new["points"], *new["tiers"]]:
-        if before.get(item["label"]) not in (None, item["value"]):
-            yield f"{item['label']} {before[item['label']]} → {item['value']}"
-    for name, noun in (("messages", "message"), ("offers", "offer"), ("texts", "text")):
+    before, after = _labelled(old), _labelled(new)
+    for label, value in after.items():
+        if label in before and before[label] != value:
+            yield f"{label} {before[label]} → {value}"
+    for name, noun in (("messages", "message"), ("offers", "offer")):
         fresh = [item["header"] or item["body"] for item in new[name] if item not in old[name]]
         if fresh:
             yield f"new {noun}: {fresh[0]}"
@@ -216,3 +216,8 @@ def differences(old: Json | None, new: Json) -> Iterable[str]:
             yield f"a {noun} left"
     if old["state"] != new["state"]:
         yield f"{old['state'].lower()} → {new['state'].lower()}"
+
+
+def _labelled(view: Json) -> dict[str, str]:
+    values = {item["label"]: item["value"] for item in [*view["points"], *view["tiers"], *view["account"]]}
+    return values | {item["header"]: item["body"] for item in view["texts"]}

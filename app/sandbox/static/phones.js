@@ -295,6 +295,11 @@ const presses = {
 document.addEventListener("click", (event) => {
   const target = event.target.closest("button[data-do]");
   if (target && state && presses[target.dataset.do]) presses[target.dataset.do](target.dataset.phone, target);
+  const link = event.target.closest(".view-wallet a[href]");
+  if (link && state?.product_url && link.href.startsWith(`${state.product_url}/`)) {
+    event.preventDefault();
+    browse(link.closest(".phone").dataset.phone, link.href.slice(state.product_url.length));
+  }
 });
 
 document.addEventListener("change", (event) => {

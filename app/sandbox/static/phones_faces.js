@@ -37,7 +37,7 @@ function passBody(card) {
           card.images.strip ? h("img", { src: card.images.strip, alt: "" }) : null,
           primary ? passField(primary, "pass-primary") : null)
       : null,
-    row.length ? h("div", { class: "pass-row" }, row.map((field) => passField(field))) : null,
+    row.length ? h("div", { class: `pass-row${row.length > 2 ? " is-crowded" : ""}` }, row.map((field) => passField(field))) : null,
     over(card),
     h("div", { class: "pass-gap" }),
     barcode(card.barcode));
