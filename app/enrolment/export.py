@@ -87,7 +87,7 @@ def _member(session: Session, card: Card, now: datetime) -> dict[str, Any]:
 
 
 def _entries(session: Session, card: Card) -> list[dict[str, Any]]:
-    stores = dict(session.execute(select(Store.id, Store.name).where(Store.programme_id == card.programme_id)).tuples())
+    stores = {one.id: one.name for one in session.scalars(select(Store).where(Store.programme_id == card.programme_id))}
     wanted = select(Entry).where(Entry.card_id == card.id).order_by(Entry.recorded_at, Entry.id)
     return [
         {
