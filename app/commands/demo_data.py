@@ -145,24 +145,25 @@ def _rewards(session: Session, programme: Programme, now: datetime) -> None:
 def _members(session: Session, programme: Programme, stores: list[Store], now: datetime) -> None:
     """Months of purchases, the same at every first start."""
     dice = random.Random(SEED)  # noqa: S311 - sample figures, not secrets
-    by = Actor(name="demo", channel="api")
     for name, language, visits in MEMBERS:
         joined = now - timedelta(days=120)
         person = people.checked(name)
         card = cards.enrol(session, programme, person, language=language, source="demo", consent=True, now=joined)
         days = sorted(dice.uniform(1, 119) for _ in range(visits))
         for number, days_ago in enumerate(reversed(days)):
-            _visit(session, card, dice, stores, number, now - timedelta(days=days_ago), by)
+            sale = Sale(
+                amount_minor=dice.randrange(6_000, 42_000, 250),
+                currency="TRY",
+                receipt=f"D{card.id}-{number}",
+                store=dice.choice(stores),
+            )
+            _visit(session, card, sale, spends=dice.random() < 0.5, at=now - timedelta(days=days_ago))
 
 
-def _visit(
-    session: Session, card: Card, dice: random.Random, stores: list[Store], number: int, at: datetime, by: Actor
-) -> None:
-    amount = dice.randrange(6_000, 42_000, 250)
-    receipt = f"D{card.id}-{number}"
-    sale = Sale(amount_minor=amount, currency="TRY", receipt=receipt, store=dice.choice(stores))
+def _visit(session: Session, card: Card, sale: Sale, *, spends: bool, at: datetime) -> None:
+    by = Actor(name="demo", channel="api")
     balance = counter.earn(session, card, sale, by=by, now=at).balance
-    if balance > 90 and dice.random() < 0.5:
+    if balance > 90 and spends:
         cheapest = ledger.rewards(session, card.programme_id)[0]
         counter.redeem_reward(session, card, cheapest, by=by, now=at + timedelta(minutes=1))
 

@@ -1,0 +1,1 @@
+"""The project keeps its own promises: sizes, guards, documentation, settings."""
