@@ -10,6 +10,7 @@ from passes.errors import InvalidPass
 IMAGE_BYTES_MAX = 2 * 1024 * 1024
 IMAGE_PIXELS_MAX = 4_000_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NAME = re.compile(r"(?P<slot>[A-Za-z]+)(?:@(?P<scale>[23])x)?\.png")
 
 
@@ -70,7 +71,7 @@ def read_png(data: bytes) -> PngHeader:
         raise InvalidPass(f"has {len(data)} bytes; at most {IMAGE_BYTES_MAX} are accepted")
     if len(data) < 45 or data[12:16] != b"IHDR" or data[8:12] != b"\0\0\0\r":
         raise InvalidPass("has no PNG header; save it again")
-    if b"IEND" not in data[-12:]:
+    if _END not in data:
         raise InvalidPass("is cut short; upload it again")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", data[16:29])
     if not width or not height or width * height > IMAGE_PIXELS_MAX:

@@ -149,7 +149,7 @@ def leaf_place(bench: Bench) -> int:
 
 def sha1_digest(signed: list[der.Node], info: list[der.Node]) -> tuple[list[bytes], list[bytes]]:
     sha1 = der.tlv(der.SEQUENCE, der.oid("1.3.14.3.2.26"), der.tlv(der.NULL))
-    return raws(signed[:-1]), [*raws(info[:2]), sha1, *raws(info[3:])]
+    return [signed[0].raw, der.tlv(der.SET, sha1), *raws(signed[2:-1])], [*raws(info[:2]), sha1, *raws(info[3:])]
 
 
 def streamed(data: bytes) -> bytes:
