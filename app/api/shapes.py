@@ -18,8 +18,8 @@ from app.settings import Settings
 
 
 def moment(at: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds: as exact as it is stored."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+    """RFC 3339 in UTC, rounded to milliseconds as the database does: reading it back must say the same."""
+    return datetime.fromtimestamp(round(at.timestamp() * 1000) / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def programme(row: Programme) -> Body:

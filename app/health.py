@@ -1,0 +1,116 @@
+"""Alive, able to serve, and figures for Prometheus. None of the three ever fails with a 500."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from flask import Flask, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import select, update
+
+from app.cards.models import Member
+from app.db import rows_changed
+from app.delivery.models import Node
+from app.errors import ConfigurationError
+from app.figures import Figures
+from app.migrations.run import is_current
+from app.web import world
+from app.world import World
+
+LOGGER = logging.getLogger(__name__)
+
+READY_WITHIN_S = 1.0
+SELF = "readiness"
+
+
+def install(app: Flask) -> None:
+    """Add /healthz, /readyz and /metrics."""
+    readiness = Readiness()
+    figures = Figures()
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="alive")
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        problems = readiness.problems(world())
+        answer = jsonify(status="not ready" if problems else "ready", problems=problems)
+        answer.status_code = 503 if problems else 200
+        if problems:
+            answer.headers["Retry-After"] = "5"
+        return answer
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest() + figures.text(world()), content_type=CONTENT_TYPE_LATEST)
+
+
+class Readiness:
+    """Whether this process can serve. One look at a time: a database that hangs must not collect threads."""
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+
+    def problems(self, parts: World) -> list[str]:
+        """What is in the way, in words; an empty list means ready. Answers within about a second, whatever happens."""
+        if not self._looking.acquire(timeout=READY_WITHIN_S):
+            return [f"the database has not answered for more than {READY_WITHIN_S:g} s"]
+        found: list[str] = []
+        done = threading.Event()
+
+        def look() -> None:
+            try:
+                found.extend(_problems(parts))
+            finally:
+                done.set()
+                self._looking.release()
+
+        threading.Thread(target=look, name="readiness", daemon=True).start()
+        if not done.wait(READY_WITHIN_S):
+            return [f"the database did not answer a write and a read within {READY_WITHIN_S:g} s"]
+        return found
+
+
+def _problems(parts: World) -> list[str]:
+    checks: tuple[tuple[str, Callable[[World], str]], ...] = (
+        ("the database cannot be written and read", _write_and_read),
+        ("the shape of the database cannot be read", _shape),
+        ("the keys cannot be tried", _keys),
+    )
+    found: list[str] = []
+    for fault, check in checks:
+        try:
+            problem = check(parts)
+        except Exception as trouble:  # whatever it is, it must be told, not raised
+            LOGGER.warning("not ready: %s", fault, exc_info=trouble)
+            problem = f"{fault}: {type(trouble).__name__}"
+        if problem:
+            found.append(problem)
+    return found
+
+
+def _write_and_read(parts: World) -> str:
+    now = parts.clock()
+    with parts.database.unit_of_work() as session:
+        if rows_changed(session, update(Node).where(Node.name == SELF).values(beat_at=now)) == 0:
+            session.add(Node(name=SELF, role="web", started_at=now, beat_at=now))
+            session.flush()
+        seen = session.scalar(select(Node.beat_at).where(Node.name == SELF))
+    return "" if seen is not None else "the database does not keep what is written"
+
+
+def _shape(parts: World) -> str:
+    return "" if is_current(parts.database) else "the database is not in this release's shape; run: tessera migrate"
+
+
+def _keys(parts: World) -> str:
+    """The newest member's data must open: a database restored beside another secret would lose every name."""
+    with parts.database.reading() as session:
+        newest = select(Member.sealed).where(Member.sealed.is_not(None)).order_by(Member.id.desc()).limit(1)
+        sealed = session.scalar(newest)
+    try:
+        parts.vault.open(sealed if sealed is not None else parts.vault.seal(b"tried"))
+    except ConfigurationError as problem:
+        return str(problem)
+    return ""
