@@ -216,9 +216,9 @@ def stage(folder: Path, database_url: str, *parts: str) -> Iterator[Stage]:
         sandbox.issue_pass_identity(PASS_TYPE, TEAM)
         product = Product(folder, sandbox, database_url)
         key = json.loads(product.tessera("apikey", "create", "--name", "stage", "--scope", "admin", "--json"))["key"]
-        product.start(*(parts or ("web", "worker")))
         set_stage = Stage(folder, sandbox, product, key)
         try:
+            product.start(*(parts or ("web", "worker")))
             set_stage.api.post("programmes", PROGRAMME)
             yield set_stage
         finally:
