@@ -1,6 +1,7 @@
 """One HTTP/2 connection of the APNs stand-in."""
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -120,7 +121,8 @@ class ApnsConnection:
         limit = self._post.stream_limit(proven=self._proven)
         if limit != self._limit:
             self._limit = limit
-            self._h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: limit})
+            with contextlib.suppress(h2.exceptions.ProtocolError):  # the client has just closed
+                self._h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: limit})
         self._flush()
 
     def cut(self) -> None:

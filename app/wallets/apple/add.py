@@ -11,16 +11,16 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy.orm import Session
 
 from app.cards import service as cards
-from app.cards.models import Card
 from app.errors import Busy, NotFound
 from app.wallets import view as views
 from app.wallets.apple import face
-from app.wallets.apple.artwork import Look, pictures
+from app.wallets.apple.artwork import Look
 from app.wallets.apple.identities import Credential
 from app.wallets.apple.issuer import issuer
 from app.wallets.view import CardView
 from app.world import World
 from passes.apple.building import build
+from passes.apple.bundle import Artwork
 from passes.apple.encode import encode
 from passes.apple.webservice import authentication_token
 from passes.errors import IdentityError, InvalidPass
@@ -94,9 +94,18 @@ def look_of(session: Session, view: CardView) -> Look:
     return Look(name=view.programme.name, background_color=background, foreground_color=foreground, uploads=uploads)
 
 
-def card_pictures(session: Session, card: Card, *, now: datetime) -> dict[str, bytes]:
-    """The pictures inside a card's pass, by archive name, for pages that draw the card."""
-    return pictures(look_of(session, views.card_view(session, card, now=now)))
+def artwork_of(world: World, view: CardView) -> Artwork:
+    """The pictures inside a card's pass, made once for a look; `files` holds them by archive name (`strip@2x.png`).
+
+    Reads in a transaction of its own where they have to be made, so none should be open.
+    """
+
+    def look() -> Look:
+        with world.database.reading() as session:
+            return look_of(session, view)
+
+    key = f"{view.programme.id}:{view.programme.design_version}:{view.programme.name}:{face.colours(view)[:2]}"
+    return issuer(world).artwork.get(key, look)
 
 
 def _signed(world: World, view: CardView, now: datetime) -> SignedPass:
@@ -124,14 +133,9 @@ def _built(world: World, view: CardView, credential: Credential, now: datetime) 
     token = pass_token(world, view.programme.pass_type_identifier, view.serial)
     card = face.store_card(view, base_url=world.settings.base_url, token=token)
 
-    def look() -> Look:
-        with world.database.reading() as session:
-            return look_of(session, view)
-
     started = time.perf_counter()
     try:
-        artwork = issuer(world).artwork.get(_artwork_key(view), look)
-        content = build(card, artwork, credential.signer, at=now)
+        content = build(card, artwork_of(world, view), credential.signer, at=now)
     except InvalidPass as problem:
         raise _unusable(problem) from problem
     except IdentityError as problem:
@@ -139,10 +143,6 @@ def _built(world: World, view: CardView, credential: Credential, now: datetime) 
     BUILD_SECONDS.observe(time.perf_counter() - started)
     BUILT.inc()
     return content
-
-
-def _artwork_key(view: CardView) -> str:
-    return f"{view.programme.id}:{view.programme.design_version}:{view.programme.name}:{face.colours(view)[:2]}"
 
 
 def _encoded(world: World, view: CardView) -> bytes:

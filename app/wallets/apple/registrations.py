@@ -83,7 +83,8 @@ def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
 
 def unregister(session: Session, *, library_identifier: str, card_id: int) -> bool:
     """Note that a pass has left a phone; False if it was not registered there."""
-    device = session.scalars(select(Device).where(Device.library_identifier == library_identifier)).one_or_none()
+    wanted = select(Device).where(Device.library_identifier == library_identifier)
+    device = session.scalars(wanted.with_for_update()).one_or_none()
     if device is None:
         return False
     return _let_go(session, device.id, [card_id]) > 0
@@ -142,7 +143,7 @@ def note_fetched(session: Session, *, card_id: int, version: int) -> None:
 def forget_token(session: Session, push_token: str, *, dead_since: datetime) -> int:
     """Let go of every phone that last named this token at or before *dead_since*; how many phones."""
     dead = select(Device.id).where(Device.push_token == push_token, Device.token_updated_at <= dead_since)
-    ids = list(session.scalars(dead.order_by(Device.id)))
+    ids = list(session.scalars(dead.order_by(Device.id).with_for_update()))
     for device_id in ids:
         _let_go(session, device_id, None)
     return len(ids)
@@ -153,12 +154,14 @@ def is_registered(session: Session, *, device_id: int, card_id: int) -> bool:
     return session.scalar(wanted) is not None
 
 
-def keep_log(session: Session, lines: Iterable[tuple[str, str]], *, now: datetime) -> None:
-    """Keep what phones complain of, as (cause, line): the newest ten thousand lines."""
+def keep_log(
+    session: Session, lines: Iterable[tuple[str, str]], *, now: datetime, rows_max: int = LOG_ROWS_MAX
+) -> None:
+    """Keep what phones complain of, as (cause, line), and no more than the newest *rows_max* lines."""
     session.add_all(DeviceLog(cause=cause, line=line, at=now) for cause, line in lines)
     session.flush()
     newest = session.scalar(select(func.max(DeviceLog.id))) or 0
-    session.execute(delete(DeviceLog).where(DeviceLog.id <= newest - LOG_ROWS_MAX))
+    session.execute(delete(DeviceLog).where(DeviceLog.id <= newest - rows_max))
 
 
 def _told(card_id: int, version: int) -> tuple[ColumnElement[bool], ...]:

@@ -22,6 +22,7 @@ from app.wallets.apple.add import pass_token, signed_pass
 from app.wallets.apple.issuer import issuer
 from app.wallets.apple.limits import Allowance
 from app.wallets.apple.registrations import Arrival, Known
+from passes.apple.addresses import PASS_TYPE, SERIAL
 from passes.apple.devicelog import LOG_BYTES_MAX, LogLine, log_lines
 from passes.apple.webservice import (
     DEVICE_ID,
@@ -100,9 +101,10 @@ def register(device: str, pass_type: str, serial: str) -> Response:
 @blueprint.delete(REGISTRATION, strict_slashes=False)
 def unregister(device: str, pass_type: str, serial: str) -> Response:
     known = _authorised(pass_type, serial)
-    _repeated_on_collision(
-        lambda session: registrations.unregister(session, library_identifier=device, card_id=known.card_id)
-    )
+    if DEVICE_ID.fullmatch(device):
+        _repeated_on_collision(
+            lambda session: registrations.unregister(session, library_identifier=device, card_id=known.card_id)
+        )
     return Response(status=200)
 
 
@@ -111,7 +113,9 @@ def changed(device: str, pass_type: str) -> Response:
     """Phones send no Authorization here: the device library identifier is the secret."""
     world = web.world()
     now = world.clock()
-    if not _limits().lists.take(f"{request.remote_addr}:{device[:128]}", now):
+    if not DEVICE_ID.fullmatch(device) or not PASS_TYPE.fullmatch(pass_type):
+        return Response(status=204)
+    if not _limits().lists.take(f"{request.remote_addr}:{device}", now):
         raise TooManyRequests("too_many_lists", "This device asks too often.", retry_after_s=60)
     with world.database.reading() as session:
         found = registrations.changed_serials(
@@ -159,6 +163,8 @@ def _authorised(pass_type: str, serial: str) -> Known:
     Raises: Unauthorised.
     """
     world = web.world()
+    if not PASS_TYPE.fullmatch(pass_type) or not SERIAL.fullmatch(serial):
+        raise _unknown()
     # the raw header: Werkzeug's parsed form loses a token with an inner "="
     authorised = is_authorized(request.environ.get("HTTP_AUTHORIZATION"), [pass_token(world, pass_type, serial)])
     with world.database.reading() as session:

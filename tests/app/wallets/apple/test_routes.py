@@ -369,6 +369,21 @@ def test_a_fetch_of_what_nobody_was_told_is_credited_to_nobody(
     assert [one.fetched for one in targets(world)] == [0]
 
 
+@pytest.mark.parametrize("part", ["%00", "%ff%fe", "a%2Fb", "..", "%20", "x" * 500, "%F0%9F%8E%89", "'--"])
+def test_hostile_addresses_are_unknown_and_nothing_worse(part: str, call: Caller, card: Card, token_of: Tokens) -> None:
+    token = token_of(card)
+    answers = [
+        call("GET", f"/apple/v1/passes/{PASS_TYPE}/{part}", Authorization=token),
+        call("GET", f"/apple/v1/passes/{part}/{card.serial}", Authorization=token),
+        call("POST", registration_path(card, part), registration_body(), Authorization=token),
+        call("DELETE", registration_path(card, part), Authorization=token),
+        call("GET", list_path(part)),
+        call("GET", list_path(pass_type=part)),
+    ]
+
+    assert {one.status for one in answers} <= {200, 201, 204, 400, 401, 404, 405}
+
+
 @pytest.mark.parametrize("path", ["//apple/v1", "/apple//v1", "/apple/v1/"])
 def test_doubled_and_trailing_slashes_are_served_without_a_redirect(
     path: str, call: Caller, card: Card, token_of: Tokens
