@@ -209,7 +209,9 @@ function drawStories() {
 
 function storyItem(story) {
   const steps = story.steps.flatMap((step, index) => [
+    index ? "\u00a0" : null,
     index ? h("span", { class: "arrow", "aria-label": "then" }, "→") : null,
+    index ? " " : null,
     h("span", { class: `step${step.bad ? " is-bad" : ""}${/ → /.test(step.text) ? " is-change" : ""}${step.text.length < SHORT ? " is-short" : ""}` }, step.bad ? `⚠ ${step.text}` : step.text),
   ]);
   return h("li", { class: "story", "data-key": `${story.name}${story.number}` },

@@ -3,6 +3,7 @@
 import { h } from "./phones_dom.js";
 
 const SLOTS = 4;
+const UNSHRUNK = 9; // characters that a field of a crowded row keeps while longer ones give way
 
 export function applePass(card, { open, flipped }) {
   const style = {
@@ -49,7 +50,8 @@ function over(card) {
 }
 
 function passField(field, kind = "") {
-  return h("span", { class: `field ${kind} ${field.align ? `to-${field.align}` : ""}`, "data-key": field.key },
+  const give = Math.max(0.02, Math.max(field.text.length, field.label.length) - UNSHRUNK);
+  return h("span", { class: `field ${kind} ${field.align ? `to-${field.align}` : ""}`, "data-key": field.key, style: { "--give": String(give) } },
     h("span", { class: "field-label" }, field.label),
     h("span", { class: "field-value", "data-key": `${field.key}=${field.text}`, title: field.text }, field.text));
 }
