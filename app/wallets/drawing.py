@@ -21,6 +21,9 @@ Json = Mapping[str, Any]
 
 QUIET_ZONE = 4
 ROW_FIELDS = 4
+ROW_WIDTH = 292
+LETTER, CAPITAL = 7.0, 7.6  # average widths of a value and of a label in their sizes
+FIELD_GAP = 10
 COLOUR = re.compile(r"rgb\( *\d{1,3} *, *\d{1,3} *, *\d{1,3} *\)|#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}")
 PASS_STYLES = ("storeCard", "coupon", "generic", "eventTicket", "boardingPass")
 STYLES = {"PKDateStyleShort": "short", "PKDateStyleMedium": "medium", "PKDateStyleLong": "long"}
@@ -41,6 +44,15 @@ class Line:
 
     label: str
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a field stands in its row, its text cut to the width."""
+
+    x: int
+    width: int
+    line: Line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +81,9 @@ class AppleFace:
     barcode_top: int = 268
 
     @property
-    def column(self) -> int:
-        return 292 // max(1, len(self.row))
+    def places(self) -> tuple[Place, ...]:
+        """The row's fields as the phone shares the width out: short ones take what they need, long ones are cut."""
+        return tuple(_places(self.row, ROW_WIDTH))
 
     @property
     def height(self) -> int:
@@ -103,10 +116,6 @@ class GoogleFace:
     @property
     def hero_top(self) -> int:
         return self.barcode_top + (190 if self.barcode else 0)
-
-    @property
-    def height(self) -> int:
-        return self.hero_top + (104 if self.hero else 0)
 
     @property
     def spoken(self) -> str:
@@ -234,6 +243,20 @@ def _on(background: str) -> str:
 
 def _spoken(name: str, lines: Sequence[Line]) -> str:
     return ", ".join([name, *(f"{line.label} {line.text}".strip() for line in lines)])
+
+
+def _places(lines: Sequence[Line], total: int) -> Iterator[Place]:
+    wanted = [max(len(one.label) * CAPITAL, len(one.text) * LETTER) + FIELD_GAP for one in lines]
+    widths, free, rest = [0.0] * len(lines), float(total), len(lines)
+    for index in sorted(range(len(lines)), key=lambda i: wanted[i]):
+        widths[index] = min(wanted[index], free / rest)
+        free, rest = free - widths[index], rest - 1
+    x = 0.0
+    for line, width in zip(lines, widths, strict=True):
+        letters = round((width - FIELD_GAP) / LETTER)
+        shown = line.text if len(line.text) <= letters else line.text[: max(1, letters - 1)].rstrip() + "…"
+        yield Place(x=round(x), width=round(width), line=Line(label=line.label, text=shown))
+        x += width
 
 
 def _symbol(kind: str, message: str, alt: str) -> Symbol | None:

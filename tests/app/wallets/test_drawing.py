@@ -114,6 +114,18 @@ def test_only_a_colour_gets_into_the_drawing(colour: object) -> None:
     assert drawing.draw_google({**CLASS, "hexBackgroundColor": colour}, OBJECT).background == drawing.GOOGLE_DEFAULT
 
 
+def test_short_fields_take_what_they_need_and_long_ones_are_cut() -> None:
+    fields = [{"key": str(n), "label": "x", "value": value} for n, value in enumerate(("A", "B" * 80, "C", "D" * 80))]
+
+    places = drawing.draw_apple({"storeCard": {"secondaryFields": fields}}).places
+
+    assert [place.line.text[:1] for place in places] == ["A", "B", "C", "D"]
+    assert places[0].line.text == "A"
+    assert places[1].line.text.endswith("…")
+    assert places[1].width > 2 * places[0].width
+    assert places[-1].x + places[-1].width <= drawing.ROW_WIDTH + 1
+
+
 def test_an_empty_pass_is_an_empty_face() -> None:
     assert drawing.draw_apple({}).header == ()
     assert drawing.draw_google({}, {}).rows == ()
