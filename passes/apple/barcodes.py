@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 
 CLASSIC_FORMATS = frozenset({"PKBarcodeFormatQR", "PKBarcodeFormatPDF417", "PKBarcodeFormatAztec"})
 IOS_27_FORMATS = frozenset(
@@ -24,11 +25,20 @@ _CONTENT = {
 
 def message_bytes(message: str, encoding: str) -> bytes | None:
     """Encode a message as the scanner will read it; None if the charset is unknown or lacks a character."""
+    codec = _codec(encoding)
+    try:
+        return message.encode(codec) if codec else None
+    except UnicodeError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _codec(encoding: str) -> str | None:
     if not _CHARSET.fullmatch(encoding.lower()):
         return None
     try:
-        return message.encode(codecs.lookup(encoding).name)
-    except (LookupError, UnicodeError):
+        return codecs.lookup(encoding).name
+    except LookupError:
         return None
 
 

@@ -1,6 +1,7 @@
 """A card -> the bytes of pass.json, in Apple's spelling and a stable order of keys."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from passes.apple import addresses, barcodes, fieldtext
 from passes.apple.extras import extras
@@ -31,24 +32,29 @@ def encode(card: Pass) -> bytes:
 
 
 def _identity(out: Writer, card: Pass) -> Iterator[str]:
-    identity = (
-        (
-            "pass_type_identifier",
-            "passTypeIdentifier",
-            card.pass_type_identifier,
-            addresses.PASS_TYPE,
-            "pass.com.example.card",
-        ),
-        ("team_identifier", "teamIdentifier", card.team_identifier, addresses.TEAM, "ten capital letters and digits"),
-        ("serial_number", "serialNumber", card.serial_number, addresses.SERIAL, "1 to 64 of A-Z a-z 0-9 . _ -"),
+    text, problems = _issuer(card.pass_type_identifier, card.team_identifier, card.organization_name, card.description)
+    out.problems.extend(problems)
+    yield text
+    if isinstance(card.serial_number, str) and addresses.SERIAL.fullmatch(card.serial_number):
+        yield f'"serialNumber":"{card.serial_number}"'
+    else:
+        out.fault("serial_number", f"{str(card.serial_number)[:40]!r} needs 1 to 64 of A-Z a-z 0-9 . _ -")
+
+
+@lru_cache(maxsize=256)
+def _issuer(pass_type: str, team: str, organization: str, description: str) -> tuple[str, tuple[str, ...]]:
+    """What all cards of one programme share, with its faults."""
+    out = Writer()
+    if not isinstance(pass_type, str) or not addresses.PASS_TYPE.fullmatch(pass_type):
+        out.fault("pass_type_identifier", f"{str(pass_type)[:40]!r} does not have the form: pass.com.example.card")
+    if not isinstance(team, str) or not addresses.TEAM.fullmatch(team):
+        out.fault("team_identifier", f"{str(team)[:40]!r} is not ten capital letters and digits")
+    text = (
+        f'"passTypeIdentifier":"{pass_type}","teamIdentifier":"{team}",'
+        f'"organizationName":{out.filled("organization_name", organization)},'
+        f'"description":{out.filled("description", description)}'
     )
-    for where, key, value, pattern, form in identity:
-        if isinstance(value, str) and pattern.fullmatch(value):
-            yield f'"{key}":"{value}"'
-        else:
-            out.fault(where, f"{str(value)[:40]!r} does not have the form: {form}")
-    yield f'"organizationName":{out.filled("organization_name", card.organization_name)}'
-    yield f'"description":{out.filled("description", card.description)}'
+    return text, tuple(out.problems)
 
 
 def _service(out: Writer, card: Pass) -> Iterator[str]:

@@ -23,10 +23,15 @@ _SHA256 = der.tlv(der.SEQUENCE, der.oid("2.16.840.1.101.3.4.2.1"), _NULL)
 _RSA = der.tlv(der.SEQUENCE, der.oid("1.2.840.113549.1.1.1"), _NULL)
 _ECDSA_SHA256 = der.tlv(der.SEQUENCE, der.oid("1.2.840.10045.4.3.2"))
 _VERSION_1 = der.integer(1)
+_DIGEST_BYTES = 32
+_DIGEST_HEAD = der.tlv(der.SEQUENCE, _MESSAGE_DIGEST, der.tlv(der.SET, der.tlv(der.OCTETS, bytes(_DIGEST_BYTES))))[
+    :-_DIGEST_BYTES
+]
 _CONTENT_TYPE_ATTRIBUTE = der.tlv(der.SEQUENCE, _CONTENT_TYPE, der.tlv(der.SET, _DATA))
 _PADDING = PKCS1v15()
 _HASH = SHA256()
 _ECDSA = ec.ECDSA(_HASH)
+_Frame = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,7 @@ class Signer:
     _algorithm: bytes = field(repr=False)
     _valid_from: datetime = field(repr=False)
     _valid_until: datetime = field(repr=False)
+    _frames: dict[tuple[int, int], _Frame] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def prepare(cls, identity: Identity) -> "Signer":
@@ -74,23 +80,30 @@ class Signer:
         """
         if not self._valid_from <= at <= self._valid_until:
             raise IdentityError(self.identity.problems(at=at))
-        digest = der.tlv(der.OCTETS, hashlib.sha256(manifest).digest())
+        time = der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(at)))
         # DER orders a SET by its members' bytes; these three have rising lengths, so this order is the right one.
-        attributes = b"".join(
-            (
-                _CONTENT_TYPE_ATTRIBUTE,
-                der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(at))),
-                der.tlv(der.SEQUENCE, _MESSAGE_DIGEST, der.tlv(der.SET, digest)),
-            )
-        )
+        attributes = b"".join((_CONTENT_TYPE_ATTRIBUTE, time, _DIGEST_HEAD, hashlib.sha256(manifest).digest()))
         # The signature covers the attributes as a SET, while the structure holds them under a context tag.
         signature = self._signature(der.tlv(der.SET, attributes))
+        sizes = (len(attributes), len(signature))
+        frame = self._frames.get(sizes)
+        if frame is None:
+            frame = self._frames[sizes] = self._frame(*sizes)
+        return b"".join((frame[0], attributes, frame[1], signature))
+
+    def _signature(self, data: bytes) -> bytes:
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, _PADDING, _HASH)
+        return self._key.sign(data, _ECDSA)
+
+    def _frame(self, attribute_bytes: int, signature_bytes: int) -> _Frame:
+        """What stands before the attributes, and between them and the signature; it depends on their sizes only."""
         signer = der.tlv(
             der.SEQUENCE,
             self._signer_start,
-            der.tlv(der.CONTEXT_0, attributes),
+            der.tlv(der.CONTEXT_0, bytes(attribute_bytes)),
             self._algorithm,
-            der.tlv(der.OCTETS, signature),
+            der.tlv(der.OCTETS, bytes(signature_bytes)),
         )
         signed = der.tlv(
             der.SEQUENCE,
@@ -100,9 +113,6 @@ class Signer:
             self._certificates,
             der.tlv(der.SET, signer),
         )
-        return der.tlv(der.SEQUENCE, _SIGNED_DATA, der.tlv(der.CONTEXT_0, signed))
-
-    def _signature(self, data: bytes) -> bytes:
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(data, _PADDING, _HASH)
-        return self._key.sign(data, _ECDSA)
+        whole = der.tlv(der.SEQUENCE, _SIGNED_DATA, der.tlv(der.CONTEXT_0, signed))
+        between = self._algorithm + der.tlv(der.OCTETS, bytes(signature_bytes))[:-signature_bytes]
+        return whole[: -attribute_bytes - len(between) - signature_bytes], between
