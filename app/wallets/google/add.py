@@ -75,17 +75,17 @@ def _facts(session: Session, world: World, card_id: int) -> Facts:
         raise Conflict("card_not_valid", "This card is no longer valid.")
     sender = sender_for(session, "google", settings.google_issuer_id)
     at = face.place(settings)
+    rows = {}
     for tier in service.tiers_of(view.programme):
-        of = (view.programme.id, tier.id if tier else None, str(face.class_id(at.issuer, view.programme, tier)))
-        row = ensure_class(session, of, sender.id, now=now)
-        if tier is None or (view.tier and tier.id == view.tier.id):
-            class_row = row
+        tier_id = tier.id if tier else None
+        of = (view.programme.id, tier_id, str(face.class_id(at.issuer, view.programme, tier)))
+        rows[tier_id] = ensure_class(session, of, sender.id, now=now)
     object_id = str(face.object_id(at.issuer, world.vault, view.serial))
     pictures = service.picture_addresses(session, view.programme.id, settings.base_url)
     return Facts(
         view=view,
         object_row=service.object_row(session, card_id=card_id, object_id=object_id, now=now),
-        class_row=class_row,
+        class_row=rows[view.tier.id if view.tier else None],
         class_body=_encoded(face.loyalty_class(view.programme, view.tier, pictures, at=at)),
         sender_id=sender.id,
     )

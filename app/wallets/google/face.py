@@ -71,7 +71,6 @@ def loyalty_class(
 ) -> LoyaltyClass:
     """What all cards of a tier share. *pictures*: addresses of the uploaded logo and hero, where there are any."""
     design = programme.design
-    shown_tier = tier if tier and len(programme.tiers) > 1 else None
     own = tier.background_color if tier else None
     logo = pictures.get("logo") or f"{at.base_url}/assets/default/{programme.slug}-logo.png"
     return LoyaltyClass(
@@ -85,8 +84,8 @@ def loyalty_class(
         holders=Holders.MANY,
         account_name_label=everywhere("Member"),
         account_id_label=everywhere("Card number"),
-        tier=_by_language(shown_tier.name, shown_tier.texts, programme.language) if shown_tier else None,
-        tier_label=everywhere("Level") if shown_tier else None,
+        tier=_by_language(tier.name, tier.texts, programme.language) if tier else None,
+        tier_label=everywhere("Level") if tier else None,
         text_modules=tuple(_class_modules(programme)),
         links=tuple(_class_links(programme)),
         merchant_locations=tuple(_locations(programme)),

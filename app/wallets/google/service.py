@@ -77,5 +77,5 @@ def picture_addresses(session: Session, programme_id: int, base_url: str) -> dic
 
 
 def tiers_of(programme: ProgrammeView) -> Sequence[TierView | None]:
-    """One class stands for each; a programme without tiers has one class of its own."""
-    return programme.tiers or (None,)
+    """One class stands for each; the first is for members who have not reached a tier."""
+    return (None, *programme.tiers)
