@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.cards import people
@@ -20,6 +21,17 @@ from app.offers import service as offers
 from app.offers.models import Occurrence, Offer
 
 ERASED = "erased"
+
+# Made once: a phone's fetch is mostly the making of statements, when each is written anew.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_CARDS = (
+    select(Card)
+    .where(Card.id.in_(_IDS))
+    .options(joinedload(Card.member), joinedload(Card.programme).selectinload(Programme.tiers))
+    .execution_options(populate_existing=True)
+)
+_STORES = select(Store).where(Store.programme_id.in_(_IDS)).order_by(Store.id)
+_REWARDS = select(Reward).where(Reward.programme_id.in_(_IDS), Reward.active).order_by(Reward.points, Reward.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +171,7 @@ def card_view(session: Session, card: Card, *, now: datetime) -> CardView:
 
 def card_views(session: Session, card_ids: Iterable[int], now: datetime) -> dict[int, CardView]:
     """Read what many cards show at *now*, by card id, in a fixed number of statements. Unknown ids are left out."""
-    cards = _cards(session, sorted(set(card_ids)))
+    cards = session.scalars(_CARDS, {"ids": sorted(set(card_ids))}).all()
     if not cards:
         return {}
     programme_ids = sorted({card.programme_id for card in cards})
@@ -196,24 +208,12 @@ def offer_view(offer: Offer) -> OfferView:
     )
 
 
-def _cards(session: Session, card_ids: Sequence[int]) -> list[Card]:
-    wanted = (
-        select(Card)
-        .where(Card.id.in_(card_ids))
-        .options(
-            joinedload(Card.member), joinedload(Card.programme).selectinload(Programme.tiers), selectinload(Card.tier)
-        )
-    )
-    return list(session.scalars(wanted.execution_options(populate_existing=True)))
-
-
 def _programmes(session: Session, rows: Sequence[Programme], ids: Sequence[int]) -> dict[int, ProgrammeView]:
     stores: dict[int, list[StoreView]] = defaultdict(list)
-    for store in session.scalars(select(Store).where(Store.programme_id.in_(ids)).order_by(Store.id)):
+    for store in session.scalars(_STORES, {"ids": ids}):
         stores[store.programme_id].append(_store(store))
     rewards: dict[int, list[RewardView]] = defaultdict(list)
-    active = select(Reward).where(Reward.programme_id.in_(ids), Reward.active).order_by(Reward.points, Reward.id)
-    for reward in session.scalars(active):
+    for reward in session.scalars(_REWARDS, {"ids": ids}):
         rewards[reward.programme_id].append(_reward(reward))
     return {
         row.id: _programme(row, stores=tuple(stores[row.id]), rewards=tuple(rewards[row.id]))
