@@ -39,10 +39,10 @@ def earn(call: Call) -> Body:
     body = call.body
     card = seen(call, call.path["number"])
     store = _store(call, body["store"])
-    currency = card.programme.currency
+    programme = card.programme  # held: locking the card forgets it, and it would be read again
     sale = Sale(
-        amount_minor=money.minor_units(body["amount"], currency),
-        currency=body["currency"] or currency,
+        amount_minor=money.minor_units(body["amount"], programme.currency),
+        currency=body["currency"] or programme.currency,
         receipt=body["receipt"],
         store=store,
         occurred_at=body["at"],

@@ -115,7 +115,7 @@ class TextsByLanguage(fields.Dict):
             keys=Text(longest=35),
             values=Text(longest=longest, lines=True),
             validate=[validate.Length(max=20, error="There are at most 20 languages.")],
-            error_messages={"invalid": 'Write the texts by language, for example {"en": "Points", "tr": "Puan"}.'},
+            error_messages={"invalid": 'Write the texts by language, for example {{"en": "Points", "tr": "Puan"}}.'},
             **kwargs,
         )
 
@@ -124,7 +124,7 @@ class Attributes(fields.Dict):
     """Facts about a member by name: texts, numbers, true, false or null."""
 
     def __init__(self, **kwargs: Any) -> None:
-        advice = 'Write attributes as an object, for example {"favourite": "latte"}.'
+        advice = 'Write attributes as an object, for example {{"favourite": "latte"}}.'
         super().__init__(keys=Text(shortest=1, longest=60), error_messages={"invalid": advice}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
