@@ -99,11 +99,15 @@ def _primary(view: CardView) -> Field:
     if view.tier:
         name = shortened(view.tier.name_in(view.language), TIER_CHARACTERS)
         return Field(key="tier", label=text(view.language, "Level"), value=name)
-    return Field(key="tier", value=shortened(_by_language(view.programme.design.benefit, view), TIER_CHARACTERS))
+    if benefit := _by_language(view.programme.design.benefit, view):
+        return Field(key="tier", value=shortened(benefit, TIER_CHARACTERS))
+    return Field(key="tier", label=text(view.language, "Member"), value=shortened(view.short_name, TIER_CHARACTERS))
 
 
 def _secondary(view: CardView) -> Iterator[Field]:
-    if view.short_name:
+    """The member, unless the name stands in the primary field already, and what the next tier needs."""
+    named_here = view.tier or _by_language(view.programme.design.benefit, view) or not view.is_valid
+    if view.short_name and named_here:
         name = shortened(view.short_name, NAME_CHARACTERS)
         yield Field(key="member", label=text(view.language, "Member"), value=name)
     if view.next_tier and view.is_valid:

@@ -216,6 +216,13 @@ def test_a_programme_without_tiers_shows_what_membership_brings() -> None:
     assert "next" not in found
 
 
+def test_a_card_without_tier_or_benefit_is_headed_by_its_member_once() -> None:
+    found = fields(drawn(replace(VIEW, tier=None)))
+
+    assert (found["tier"]["label"], found["tier"]["value"]) == ("Member", "Ayşe Y.")
+    assert "member" not in found
+
+
 @pytest.mark.parametrize(
     ("words", "characters", "shown"),
     [
