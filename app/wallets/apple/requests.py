@@ -65,9 +65,9 @@ def import_certificate(
     key = key_file.read_bytes()
     encrypted = b"ENCRYPTED" in key[:4096]
     identity = Identity.from_pem(
-        pem,
-        key,
-        intermediate or SHIPPED_INTERMEDIATE.read_bytes(),
+        certificate=pem,
+        key=key,
+        intermediates=intermediate or SHIPPED_INTERMEDIATE.read_bytes(),
         password=password.encode() if encrypted else None,
     )
     identity.check(at=now, pass_type=pass_type)
