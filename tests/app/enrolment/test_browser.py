@@ -178,6 +178,20 @@ def test_the_poster_prints_on_one_sheet_with_a_symbol_of_four_centimetres_or_mor
     page.context.close()
 
 
+def test_a_long_sentence_still_leaves_room_for_the_symbol(browser: Browser, address: str, world: World) -> None:
+    with world.database.unit_of_work() as session:
+        programme = session.get_one(Programme, 1)
+        programme.name = "Kahve Durağı Anadolu Yakası " * 3
+        programme.design = {**programme.design, "benefit": {"en": "One free coffee for every ten. " * 12}}
+    page = page_of(browser)
+
+    for size in ("a4", "a6"):
+        page.goto(f"{address}/join/kahve/poster?size={size}")
+        sheet = page.pdf(prefer_css_page_size=True, print_background=True)
+        assert len(re.findall(rb"/Type /Page\b", sheet)) == 1, size
+    page.context.close()
+
+
 def test_a_name_from_right_to_left_stays_inside_the_card(browser: Browser, address: str, world: World) -> None:
     with world.database.unit_of_work() as session:
         programme = session.get_one(Programme, 1)
