@@ -17,6 +17,11 @@ _END = struct.Struct("<4s4H2LH")
 _NEW_YEAR_1980 = 0x21
 _VERSION = 20
 _STORED, _DEFLATED = 0, 8
+# The constant and the changing parts of what is written: stored, dated 1980-01-01, without extras.
+_LOCAL_HEAD = struct.pack("<4s5H", b"PK\3\4", _VERSION, 0, 0, 0, _NEW_YEAR_1980)
+_CENTRAL_HEAD = struct.pack("<4s6H", b"PK\1\2", _VERSION, _VERSION, 0, 0, 0, _NEW_YEAR_1980)
+_SIZES = struct.Struct("<3L2H")
+_TAIL = struct.Struct("<10xL")
 _ENCRYPTED, _DESCRIPTOR = 0x1, 0x8
 _UNIX, _LINK_MODE, _TYPE_MASK = 3, 0o120000, 0o170000
 _RATIO_FREE_BYTES = 64 * 1024
@@ -66,13 +71,9 @@ class _Place:
 
 def entry(name: str, data: bytes, offset: int) -> tuple[bytes, bytes]:
     """The local header with the data, and the central header, of a file that starts at an offset."""
-    raw = name.encode("ascii")
-    crc, size = zlib.crc32(data), len(data)
-    local = _LOCAL.pack(b"PK\3\4", _VERSION, 0, 0, 0, _NEW_YEAR_1980, crc, size, size, len(raw), 0)
-    central = _CENTRAL.pack(
-        b"PK\1\2", _VERSION, _VERSION, 0, 0, 0, _NEW_YEAR_1980, crc, size, size, len(raw), 0, 0, 0, 0, 0, offset
-    )
-    return b"".join((local, raw, data)), central + raw
+    raw, size = name.encode("ascii"), len(data)
+    sizes = _SIZES.pack(zlib.crc32(data), size, size, len(raw), 0)
+    return b"".join((_LOCAL_HEAD, sizes, raw, data)), b"".join((_CENTRAL_HEAD, sizes, _TAIL.pack(offset), raw))
 
 
 def end(entries: int, central_bytes: int, central_offset: int) -> bytes:

@@ -50,11 +50,12 @@ def oid(dotted: str) -> bytes:
 
 def time(moment: datetime) -> bytes:
     """Write a Time as CMS wants it: UTCTime from 1950 to 2049, else GeneralizedTime."""
-    utc = moment.astimezone(UTC)
-    text = f"{utc.year:04}{utc:%m%d%H%M%S}Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    # Not strftime, which takes longer than all the rest of the structure.
+    text = f"{utc.month:02}{utc.day:02}{utc.hour:02}{utc.minute:02}{utc.second:02}Z"
     if 1950 <= utc.year < 2050:
-        return tlv(UTC_TIME, text[2:].encode())
-    return tlv(GENERALIZED_TIME, text.encode())
+        return tlv(UTC_TIME, f"{utc.year % 100:02}{text}".encode())
+    return tlv(GENERALIZED_TIME, f"{utc.year:04}{text}".encode())
 
 
 def read(data: bytes) -> Node:

@@ -145,15 +145,14 @@ def _style(out: Writer, card: Pass) -> str:
     if (count := len(card.secondary) + len(card.auxiliary)) > SHARED_ROW_FIELDS_MAX:
         out.fault("secondary", f"with auxiliary it holds {count} fields; they share one row of {SHARED_ROW_FIELDS_MAX}")
     seen: set[str] = set()
-    groups = (
-        f'"{group}Fields":{fieldtext.fields(out, group, items, seen)}'
-        for group, items in (
-            ("header", card.header),
-            ("primary", card.primary),
-            ("secondary", card.secondary),
-            ("auxiliary", card.auxiliary),
-            ("back", card.back),
-        )
-        if items
-    )
+    groups = []
+    for group, items in (
+        ("header", card.header),
+        ("primary", card.primary),
+        ("secondary", card.secondary),
+        ("auxiliary", card.auxiliary),
+        ("back", card.back),
+    ):
+        if items:
+            groups.append(f'"{group}Fields":{fieldtext.fields(out, group, items, seen)}')
     return f'"{card.style}":{{{",".join(groups)}}}'

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from passes.apple.jsontext import Writer, remember, remembered
+from passes.apple.jsontext import MEMO, Writer, plain, remember
 from passes.apple.model import Field, Money, Semantics, Value
 
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -14,7 +14,18 @@ HONOURED_MARKUP = re.compile(r"""<a\s+href\s*=\s*("[^"<>]*"|'[^'<>]*')\s*>|</a\s
 
 def fields(out: Writer, group: str, items: Iterable[Field], seen: set[str]) -> str:
     """Encode a group; `seen` collects the keys of the whole pass, which must differ."""
-    return "[" + ",".join(_field(out, group, item, seen) for item in items) + "]"
+    texts = []
+    for field in items:
+        if field.key in seen:
+            out.fault(f"{group}[{field.key}]", "the key is used twice; every key of the pass must differ")
+        seen.add(field.key)
+        if field.text_alignment is not None or field.data_detectors is not None:
+            _check_group(out, group, field)
+        text: str | None = field.__dict__.get(MEMO)
+        if text is None:
+            text = _field(out, f"{group}[{field.key}]", field)
+        texts.append(text)
+    return f"[{','.join(texts)}]"
 
 
 def semantics(out: Writer, where: str, tags: Semantics) -> str:
@@ -34,32 +45,23 @@ def semantics(out: Writer, where: str, tags: Semantics) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def _field(out: Writer, group: str, field: Field, seen: set[str]) -> str:
-    if field.key in seen:
-        out.fault(f"{group}[{field.key}]", "the key is used twice; every key of the pass must differ")
-    seen.add(field.key)
+def _check_group(out: Writer, group: str, field: Field) -> None:
     if field.text_alignment is not None and group in {"primary", "back"}:
         out.fault(f"{group}[{field.key}]", f"text_alignment is not allowed in {group} fields")
     if field.data_detectors is not None and group != "back":
         out.fault(f"{group}[{field.key}]", "data_detectors work in back fields only")
-    text = remembered(field)
-    if text is None:
-        known = len(out.problems)
-        text = _field_text(out, f"{group}[{field.key}]", field)
-        if len(out.problems) == known:
-            remember(field, text)
-    return text
 
 
-def _field_text(out: Writer, where: str, field: Field) -> str:
+def _field(out: Writer, where: str, field: Field) -> str:
+    known = len(out.problems)
     parts = [f'"key":{out.filled(where, field.key)}']
     if field.label is not None:
-        parts.append(f'"label":{out.text(f"{where}.label", field.label)}')
-    parts.append(f'"value":{_value(out, f"{where}.value", field.value)}')
+        parts.append(f'"label":{plain(field.label) or out.text(f"{where}.label", field.label)}')
+    parts.append(f'"value":{plain(field.value) or _value(out, f"{where}.value", field.value)}')
     if field.attributed_value is not None:
         parts.append(f'"attributedValue":{_attributed(out, f"{where}.attributed_value", field.attributed_value)}')
     if field.change_message is not None:
-        parts.append(f'"changeMessage":{_change_message(out, f"{where}.change_message", field.change_message)}')
+        parts.append(f'"changeMessage":{_change_message(out, where, field.change_message)}')
     if field.currency_code is not None or field.number_style is not None:
         _number_keys(out, where, field, parts)
     _date_keys(out, where, field, parts)
@@ -70,7 +72,10 @@ def _field_text(out: Writer, where: str, field: Field) -> str:
         parts.append(f'"dataDetectorTypes":[{names}]')
     if field.semantics is not None:
         parts.append(f'"semantics":{semantics(out, f"{where}.semantics", field.semantics)}')
-    return "{" + ",".join(parts) + "}"
+    text = f"{{{','.join(parts)}}}"
+    if len(out.problems) == known:
+        remember(field, text)
+    return text
 
 
 def _value(out: Writer, where: str, value: Value) -> str:
@@ -89,8 +94,8 @@ def _attributed(out: Writer, where: str, value: Value) -> str:
 
 def _change_message(out: Writer, where: str, message: str) -> str:
     if isinstance(message, str) and "%@" not in message:
-        out.fault(where, "must contain %@, where the phone puts the new value")
-    return out.text(where, message)
+        out.fault(f"{where}.change_message", "must contain %@, where the phone puts the new value")
+    return plain(message) or out.text(f"{where}.change_message", message)
 
 
 def _is_number(value: Value) -> bool:

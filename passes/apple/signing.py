@@ -1,8 +1,10 @@
 """manifest.json -> its detached signature, as Wallet accepts it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -43,7 +45,7 @@ class Signer:
     """
 
     identity: Identity
-    _key: Key = field(repr=False)
+    _sign: Callable[[bytes], bytes] = field(repr=False)
     _certificates: bytes = field(repr=False)
     _signer_start: bytes = field(repr=False)
     _algorithm: bytes = field(repr=False)
@@ -59,7 +61,7 @@ class Signer:
         serial = der.tlv(der.SEQUENCE, leaf.issuer.public_bytes(), der.integer(leaf.serial_number))
         return cls(
             identity=identity,
-            _key=identity.key,
+            _sign=_signing(identity.key),
             _certificates=der.tlv(der.CONTEXT_0, *encoded),
             _signer_start=_VERSION_1 + serial + _SHA256,
             _algorithm=_RSA if isinstance(identity.key, rsa.RSAPrivateKey) else _ECDSA_SHA256,
@@ -84,17 +86,12 @@ class Signer:
         # DER orders a SET by its members' bytes; these three have rising lengths, so this order is the right one.
         attributes = b"".join((_CONTENT_TYPE_ATTRIBUTE, time, _DIGEST_HEAD, hashlib.sha256(manifest).digest()))
         # The signature covers the attributes as a SET, while the structure holds them under a context tag.
-        signature = self._signature(der.tlv(der.SET, attributes))
+        signature = self._sign(der.tlv(der.SET, attributes))
         sizes = (len(attributes), len(signature))
         frame = self._frames.get(sizes)
         if frame is None:
             frame = self._frames[sizes] = self._frame(*sizes)
         return b"".join((frame[0], attributes, frame[1], signature))
-
-    def _signature(self, data: bytes) -> bytes:
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(data, _PADDING, _HASH)
-        return self._key.sign(data, _ECDSA)
 
     def _frame(self, attribute_bytes: int, signature_bytes: int) -> _Frame:
         """What stands before the attributes, and between them and the signature; it depends on their sizes only."""
@@ -116,3 +113,17 @@ class Signer:
         whole = der.tlv(der.SEQUENCE, _SIGNED_DATA, der.tlv(der.CONTEXT_0, signed))
         between = self._algorithm + der.tlv(der.OCTETS, bytes(signature_bytes))[:-signature_bytes]
         return whole[: -attribute_bytes - len(between) - signature_bytes], between
+
+
+def _signing(key: Key) -> Callable[[bytes], bytes]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return partial(_sign_rsa, key)
+    return partial(_sign_ec, key)
+
+
+def _sign_rsa(key: rsa.RSAPrivateKey, data: bytes) -> bytes:
+    return key.sign(data, _PADDING, _HASH)
+
+
+def _sign_ec(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    return key.sign(data, _ECDSA)

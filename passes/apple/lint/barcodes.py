@@ -52,7 +52,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     codes = [code for _, code in objects(subject.document, "barcodes")]
     for where, code in objects(subject.document, "barcodes"):
         yield from _code(where, code)
-    formats = [code.get("format") for code in codes]
+    formats = [_format(code) for code in codes]
     if formats and all(one in barcodes.IOS_27_FORMATS for one in formats):
         yield ALL_NEW.found(place("barcodes"))
     elif formats and all(one in barcodes.IOS_27_FORMATS | barcodes.WATCHLESS_FORMATS for one in formats):
@@ -63,10 +63,15 @@ def check(subject: Subject) -> Iterator[Finding]:
     legacy = subject.document.get("barcode")
     if isinstance(legacy, Mapping):
         yield from _code(place("barcode"), legacy)
-        if legacy.get("format") in barcodes.FORMATS - barcodes.CLASSIC_FORMATS:
+        if _format(legacy) in barcodes.FORMATS - barcodes.CLASSIC_FORMATS:
             yield LEGACY_FORMAT.found(place("barcode"), shown(legacy["format"]))
         if "barcodes" not in subject.document:
             yield LEGACY_ONLY.found(place("barcode"))
+
+
+def _format(code: Json) -> str:
+    name = code.get("format")
+    return name if isinstance(name, str) else ""
 
 
 def _code(where: str, code: Json) -> Iterator[Finding]:

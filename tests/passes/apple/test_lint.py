@@ -455,7 +455,7 @@ shaped = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(known_keys, json_values | shaped | st.lists(shaped, max_size=3), max_size=6))
 def test_any_document_is_answered_with_findings(content: dict[str, Any]) -> None:
     assert lint(zipped({"pass.json": json.dumps(content).encode()}), at=NOW)
