@@ -7,6 +7,7 @@ from app.ledger.models import Account
 from app.outbox.models import Sender
 from app.outbox.rules import Lane
 from app.sandbox.google.faults import Fault
+from app.wallets.google.add import save_url
 from app.wallets.google.models import GoogleAlert
 from tests.app.wallets.google.conftest import Stage
 
@@ -197,8 +198,6 @@ def test_a_tier_moves_the_object_to_the_class_of_that_tier(stage: Stage) -> None
 
 def test_a_new_class_is_made_when_a_card_moves_to_it_first(stage: Stage) -> None:
     card_id = stage.card()
-    from app.wallets.google.add import save_url
-
     save_url(stage.world, card_id)  # the classes of the tiers have not been delivered yet
     gold = stage.tier("Gold")
     stage.forget()

@@ -1,0 +1,216 @@
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.cards.models import Expansion, Programme
+from app.db import Database
+from app.delivery.engine import Engine
+from app.delivery.models import Node, Tally
+from app.delivery.runner import Runner
+from app.outbox.rules import Lane
+from app.vault import Vault
+from app.wallets.channel import Errand, Result
+from app.world import World
+from passes.outcome import Outcome
+from tests.app.delivery.vendor import Vendor, says
+from tests.app.outbox.kit import Kit, kit_for
+from tests.conftest import SECRET, settings_for
+
+
+@pytest.fixture
+def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
+    """Threads live by the real clock."""
+    settings = settings_for(sqlite_url, tmp_path)
+    vault = Vault(settings.secret_key)
+    database = Database(settings.database_url, info={"vault": vault})
+    yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
+    database.close()
+
+
+@pytest.fixture
+def kit(world: World) -> Kit:
+    return kit_for(world, vendor="apple")
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+def runner(world: World, vendor: Vendor) -> Iterator[Runner]:
+    made = Runner(Engine(world=world, channels={"apple": vendor}))
+    yield made
+    made.stop(10)
+
+
+def until(fits: Callable[[], bool], within_s: float = 15) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if fits():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    card_id = kit.card(channel="apple")
+    runner.start()
+    for _ in range(5):
+        kit.change(card_id)
+
+    assert until(lambda: vendor.shows == {1: 6})
+    assert runner.stop(10)
+    assert len(vendor.pushed) == 1
+
+
+def test_urgent_changes_leave_while_every_other_worker_is_stuck(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    stuck = threading.Event()
+
+    def hang(errand: Errand) -> Result:
+        if errand.lane == Lane.BULK:
+            stuck.wait(15)
+        return Result(errand=errand, outcome=Outcome.DELIVERED)
+
+    vendor.always = hang
+    for n in range(2, 252):
+        kit.change(kit.card(channel="apple", address_id=n), Lane.BULK)
+    urgent = kit.card(channel="apple", address_id=1)
+    runner.start()
+    assert until(lambda: len(vendor.pushed) >= 200)
+
+    kit.change(urgent)
+    try:
+        assert until(lambda: vendor.shows.get(1) == 2)
+    finally:
+        stuck.set()
+
+
+def test_a_campaign_is_expanded_and_delivered(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    for n in range(1, 6):
+        kit.card(channel="apple", address_id=n)
+    with kit.world.database.unit_of_work() as session:
+        programme = session.scalars(select(Programme)).one()
+        session.add(
+            Expansion(programme_id=programme.id, reason="design", created_at=kit.world.clock(), status="running")
+        )
+    runner.start()
+    assert until(lambda: vendor.shows == dict.fromkeys(range(1, 6), 2))
+
+
+def test_a_fault_in_a_step_is_counted_and_the_thread_goes_on(
+    kit: Kit, vendor: Vendor, runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("the disk is full")
+
+    runner.guarded("look", fail)
+
+    assert "a step of delivery failed" in caplog.text
+    with kit.world.database.reading() as session:
+        tally = session.scalars(select(Tally)).one()
+    assert (tally.name, tally.label, tally.value) == ("fault", "look", 1)
+    card_id = kit.card(channel="apple")
+    runner.start()
+    kit.change(card_id)
+    assert until(lambda: vendor.shows == {1: 2})
+
+
+def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    card_id = kit.card(channel="apple")
+    entered = threading.Event()
+
+    def slow(errand: Errand) -> Result:
+        entered.set()
+        time.sleep(0.5)
+        return Result(errand=errand, outcome=Outcome.DELIVERED)
+
+    vendor.always = slow
+    runner.start()
+    kit.change(card_id)
+    assert entered.wait(15)
+    assert runner.stop(10)
+    target = kit.target(card_id)
+    assert (target.done, target.lease) == (target.want, None)
+
+
+def test_what_a_killed_process_had_claimed_is_sent_by_the_next_one(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    card_id = kit.card(channel="apple")
+    kit.change(card_id, Lane.BULK)
+    assert len(kit.claim(Lane.BULK, channel="apple")) == 1
+    runner.start()
+    assert until(lambda: vendor.shows == {1: 2})
+
+
+def test_a_stopped_sender_is_tried_after_a_restart(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+    card_id = kit.card(channel="apple")
+    kit.change(card_id, Lane.BULK)
+    vendor.answers.append(says(Outcome.REFUSED, status=403, breaker="The certificate has expired."))
+    runner.engine.drain("apple", Lane.BULK)
+    assert not runner.engine.drain("apple", Lane.BULK)
+    runner.start()
+    assert until(lambda: vendor.shows == {1: 2})
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from app.delivery.service import run_delivery
+from app.settings import Settings
+from app.world import open_world
+url, folder, secret = sys.argv[1:]
+settings = Settings(database_url=url, var_dir=Path(folder), certs_dir=Path(folder), secret_key=secret)
+sys.exit(run_delivery(open_world(settings)))
+"""
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def beats(world: World) -> bool:
+    with world.database.reading() as session:
+        return session.scalars(select(Node)).first() is not None
+
+
+def test_the_process_ends_in_order_when_it_is_asked_to(world: World, sqlite_url: str, tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", CHILD, sqlite_url, str(tmp_path), SECRET])
+    try:
+        assert until(lambda: beats(world), 30)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_no_orphan_goes_on_sending_after_its_parent_was_killed(world: World, sqlite_url: str, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", PARENT, CHILD, sqlite_url, str(tmp_path), SECRET]
+    parent = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = int(parent.stdout.readline())
+        try:
+            assert until(lambda: beats(world), 30)
+        finally:
+            parent.kill()
+            parent.wait()
+        assert until(lambda: not alive(child), 30)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; an ended one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
