@@ -1,7 +1,9 @@
 """A world to test in: real databases, a clock that can be moved, the application and its client."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,18 +77,25 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'tessera.db'}"
 
 
-@pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """A database of this test's own, copied from the migrated template."""
-    name = f"test_{datetime.now(UTC).timestamp():.6f}".replace(".", "_")
-    admin = Database(postgres)
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """A database of somebody's own on a server, copied from the migrated template; its address."""
+    name = f"test_{secrets.token_hex(8)}"
+    admin = Database(server)
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_tessera"))
-    base, _, query = postgres.partition("?")
+    base, _, query = server.partition("?")
     yield f"{base.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.close()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """A database of this test's own."""
+    with postgres_database(postgres) as url:
+        yield url
 
 
 def settings_for(url: str, folder: Path, **over: object) -> Settings:

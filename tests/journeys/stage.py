@@ -205,8 +205,8 @@ class Stage:
 
 def balance_on(phone: GooglePhone, object_id: str) -> Any:
     """The points an Android phone shows."""
-    card = phone.card(object_id) or {}
-    return card.get("loyaltyPoints", {}).get("balance", {}).get("int")
+    copies = phone.stored(object_id)
+    return copies[0].get("loyaltyPoints", {}).get("balance", {}).get("int") if copies else None
 
 
 @contextmanager
