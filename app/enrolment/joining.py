@@ -40,7 +40,7 @@ def count_try(world: World, address: str) -> None:
     with world.database.unit_of_work() as session:
         tries = throttle.count_failure(session, TRIES, address, now=now)
     if tries >= TRIES.limit:
-        text = "That was too many tries from one place. Wait a minute, then try again."
+        text = "There were too many tries from this place."
         raise TooManyRequests("too_many_tries", text, retry_after_s=TRIES.lock_s)
 
 
