@@ -52,7 +52,7 @@ def count_try(session: Session, policy: Growing, subject: str, *, now: datetime)
     if now - row.since > timedelta(seconds=policy.forget_s):
         row.count = 0
     ready_at = row.since + timedelta(seconds=delay_s(policy, row.count))
-    if now < ready_at:
+    if row.count >= policy.free and now < ready_at:  # a stored time is rounded, perhaps to just after now
         raise TooManyRequests(
             "slow_down", "Too many tries. Wait a little, then try again.", retry_after_s=_seconds_to(ready_at, now)
         )
