@@ -1,0 +1,263 @@
+"""Programmes: made, paused and ended; their stores, tiers and rewards."""
+
+import zoneinfo
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import money
+from app.admin import gate, words
+from app.admin.pages import shown
+from app.admin.programmes import forms
+from app.admin.programmes.forms import RewardForm, StoreForm
+from app.admin.texts import gettext
+from app.cards import programmes
+from app.cards.models import Card, Programme, Store, Tier
+from app.errors import Conflict, NotFound, Unprocessable
+from app.i18n import LANGUAGES, NAMES, page_language
+from app.ledger import service as ledger
+from app.ledger.models import Reward
+from app.staff import audit, rules
+from app.staff.guards import current_staff, requires
+from app.web import world
+
+blueprint = Blueprint("admin_programmes", __name__, url_prefix="/admin/programmes")
+
+NEXT_STATUS = {"live": ("paused", "ended"), "paused": ("live", "ended"), "ended": ("live",)}
+
+
+@blueprint.get("", strict_slashes=False)
+@requires(*rules.ADMIN_READ)
+def listing() -> AnyResponse:
+    """All programmes with how many they reach."""
+    with world().database.reading() as reading:
+        found = gate.visible(reading, current_staff())
+        ids = [one.id for one in found]
+        return shown(
+            "programmes.html", programmes=found, cards=_counts(reading, Card, ids), stores=_counts(reading, Store, ids),
+            words=words,
+        )  # fmt: skip
+
+
+@blueprint.get("/new")
+@requires(*rules.ADMIN)
+def new() -> AnyResponse:
+    """The form of a new programme."""
+    _check_whole_installation()
+    return _new_page({}, {"language": page_language(), "earn.points": "1"})
+
+
+@blueprint.post("", strict_slashes=False)
+@requires(*rules.ADMIN)
+def create() -> AnyResponse:
+    _check_whole_installation()
+    parts = world()
+    try:
+        if errors := forms.unprintable(request.form):
+            raise Unprocessable("invalid_programme", " ".join(errors.values()), errors=errors)
+        with parts.database.unit_of_work() as writing:
+            made = programmes.create_programme(writing, forms.draft(request.form), now=parts.clock())
+            after = {"slug": made.slug, "name": made.name}
+            _note(writing, made, "programme_created", after=after)
+    except Conflict as problem:
+        return _new_page({"slug": words.sentence(problem)}, request.form, status=problem.status)
+    except Unprocessable as problem:
+        errors = words.field_errors(problem, {} if errors else forms.words_for_programme())
+        return _new_page(errors, request.form, status=problem.status)
+    flash(gettext("The programme is made. Give its cards a look, then put up its poster."), "good")
+    return redirect(url_for("admin_programmes.overview", slug=made.slug), code=303)
+
+
+@blueprint.get("/<slug>")
+@requires(*rules.ADMIN_READ)
+def overview(slug: str) -> AnyResponse:
+    """One programme: what it is, whether it takes members, and the ways on."""
+    return _overview(_programme(slug))
+
+
+@blueprint.post("/<slug>/status")
+@requires(*rules.ADMIN)
+def change_status(slug: str) -> AnyResponse:
+    """Pause, resume or end enrolment."""
+    parts, programme = world(), _programme(slug)
+    wanted = request.form.get("status", "")
+    with parts.database.unit_of_work() as writing:
+        row = writing.get_one(Programme, programme.id, with_for_update=True)
+        before = row.status
+        if wanted not in NEXT_STATUS[before] and wanted != before:
+            raise Unprocessable("invalid_status", "A programme is paused, resumed or ended; open its page again.")
+        if wanted != before:
+            row.status = wanted
+            _note(writing, row, "programme_status_changed", before={"status": before}, after={"status": wanted})
+    sentences = {
+        "live": gettext("The programme takes new members."),
+        "paused": gettext("Nobody can join now. Cards go on working."),
+        "ended": gettext("The programme has ended for new members. Cards go on working until you void them."),
+    }
+    flash(sentences[wanted], "good")
+    return redirect(url_for("admin_programmes.overview", slug=slug), code=303)
+
+
+@blueprint.get("/<slug>/stores")
+@requires(*rules.ADMIN_READ)
+def stores(slug: str) -> AnyResponse:
+    return _stores_page(_programme(slug), {}, {})
+
+
+@blueprint.post("/<slug>/stores")
+@requires(*rules.ADMIN)
+def add_store(slug: str) -> AnyResponse:
+    parts, programme = world(), _programme(slug)
+    try:
+        if errors := forms.unprintable(request.form):
+            raise Unprocessable("invalid_store", " ".join(errors.values()), errors=errors)
+        form = StoreForm.parse(request.form)
+        with parts.database.unit_of_work() as writing:
+            row = writing.get_one(Programme, programme.id, with_for_update=True)
+            store = programmes.create_store(
+                writing, row, name=form.name, timezone=form.timezone, latitude=form.latitude,
+                longitude=form.longitude, now=parts.clock(),
+            )  # fmt: skip
+            after = {"store": store.public_id, "name": store.name, "timezone": store.timezone}
+            _note(writing, row, "store_created", after=after)
+            if store.latitude is not None:
+                programmes.redesigned(writing, row, now=parts.clock())
+    except Conflict as problem:
+        return _stores_page(programme, {"name": words.sentence(problem)}, request.form, status=problem.status)
+    except Unprocessable as problem:
+        errors = words.field_errors(problem, forms.words_for_store())
+        return _stores_page(programme, errors, request.form, status=problem.status)
+    flash(gettext("%(name)s is added.", name=store.name), "good")
+    return redirect(url_for("admin_programmes.stores", slug=slug), code=303)
+
+
+@blueprint.get("/<slug>/rewards")
+@requires(*rules.ADMIN_READ)
+def rewards(slug: str) -> AnyResponse:
+    """Tiers, and what points buy."""
+    return _rewards_page(_programme(slug), {}, {})
+
+
+@blueprint.post("/<slug>/rewards")
+@requires(*rules.ADMIN)
+def add_reward(slug: str) -> AnyResponse:
+    parts, programme = world(), _programme(slug)
+    try:
+        form = RewardForm.parse(request.form)
+        with parts.database.unit_of_work() as writing:
+            row = writing.get_one(Programme, programme.id, with_for_update=True)
+            made = ledger.add_reward(
+                writing, row.id, name=form.name, points=form.points, texts=form.texts, now=parts.clock()
+            )
+            after = {"reward": made.public_id, "name": made.name, "points": made.points}
+            _note(writing, row, "reward_added", after=after)
+            programmes.redesigned(writing, row, now=parts.clock())
+    except Unprocessable as problem:
+        errors = words.field_errors(problem, forms.words_for_reward())
+        return _rewards_page(programme, errors, request.form, status=problem.status)
+    flash(gettext("%(name)s is in the catalogue; cards will show it.", name=made.name), "good")
+    return redirect(url_for("admin_programmes.rewards", slug=slug), code=303)
+
+
+@blueprint.post("/<slug>/rewards/<reward_id>/end")
+@requires(*rules.ADMIN)
+def end_reward(slug: str, reward_id: str) -> AnyResponse:
+    """Take a reward out of the catalogue; what was redeemed stays."""
+    parts, programme = world(), _programme(slug)
+    with parts.database.unit_of_work() as writing:
+        row = writing.get_one(Programme, programme.id, with_for_update=True)
+        query = select(Reward).where(Reward.public_id == reward_id, Reward.programme_id == row.id)
+        found = writing.scalars(query).one_or_none()
+        if found is None:
+            raise NotFound("unknown_reward", "There is no such reward in this programme.")
+        if found.active:
+            found.active = False
+            _note(writing, row, "reward_ended", after={"reward": found.public_id, "name": found.name})
+            programmes.redesigned(writing, row, now=parts.clock())
+    flash(gettext("%(name)s is no longer offered.", name=found.name), "good")
+    return redirect(url_for("admin_programmes.rewards", slug=slug), code=303)
+
+
+@cache
+def zones() -> tuple[tuple[str, str], ...]:
+    """Every zone that people live in, as choices of a select."""
+    named = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    return tuple((zone, zone.replace("_", " ")) for zone in ("UTC", *named))
+
+
+def _programme(slug: str) -> Programme:
+    return gate.open_programme(world(), current_staff(), slug, subject=f"{request.method} {request.path}")
+
+
+def _check_whole_installation() -> None:
+    gate.check_programme(world(), current_staff(), None, subject=f"{request.method} {request.path}")
+
+
+def _note(
+    writing: Session,
+    programme: Programme,
+    action: str,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        writing, actor=current_staff().actor, action=action, subject=f"programme:{programme.public_id}",
+        before=before, after=after, now=world().clock(),
+    )  # fmt: skip
+
+
+def _new_page(errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:
+    return shown(
+        "programme_new.html", status=status, errors=errors, typed=typed, zones=zones(),
+        languages=[(one, NAMES[one]) for one in LANGUAGES], tier_rows=range(forms.TIER_ROWS),
+    )  # fmt: skip
+
+
+def _overview(programme: Programme) -> AnyResponse:
+    with world().database.reading() as reading:
+        cards = _counts(reading, Card, [programme.id]).get(programme.id, 0)
+        shops = _counts(reading, Store, [programme.id]).get(programme.id, 0)
+    per = money.shown(programme.earn_per_minor, programme.currency, page_language())
+    return shown(
+        "programme.html", programme=programme, cards=cards, stores=shops, per=per, words=words,
+        language=NAMES.get(programme.language, programme.language), base_url=world().settings.base_url,
+        next_status=NEXT_STATUS[programme.status],
+    )  # fmt: skip
+
+
+def _stores_page(programme: Programme, errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:
+    with world().database.reading() as reading:
+        found = list(reading.scalars(select(Store).where(Store.programme_id == programme.id).order_by(Store.name)))
+    return shown(
+        "stores.html", status=status, programme=programme, stores=found, errors=errors, typed=typed, zones=zones()
+    )
+
+
+def _rewards_page(programme: Programme, errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:
+    with world().database.reading() as reading:
+        found = ledger.rewards(reading, programme.id)
+    language = page_language()
+    tiers = [
+        (tier, money.shown(tier.threshold_minor, programme.currency, language), _factor(tier))
+        for tier in programme.tiers
+    ]
+    return shown(
+        "rewards.html", status=status, programme=programme, rewards=found, tiers=tiers, errors=errors, typed=typed,
+        languages=[(one, NAMES[one]) for one in LANGUAGES],
+    )  # fmt: skip
+
+
+def _factor(tier: Tier) -> str:
+    """× 1.5; two decimals at most, as they were typed."""
+    hundredths = tier.multiplier_num * 100 // tier.multiplier_den
+    return "× " + f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")
+
+
+def _counts(reading: Session, table: type[Card] | type[Store], ids: list[int]) -> dict[int, int]:
+    query = select(table.programme_id, func.count()).where(table.programme_id.in_(ids)).group_by(table.programme_id)
+    return dict(reading.execute(query).tuples().all())

@@ -1,0 +1,58 @@
+"""The operator's room: its first page, its certificates, and the doors to its other pages."""
+
+from flask import Blueprint, Flask
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.admin import certificates, gate, home
+from app.admin.deliveries import ledger
+from app.admin.deliveries.routes import blueprint as deliveries_blueprint
+from app.admin.look.routes import blueprint as look_blueprint
+from app.admin.pages import shown
+from app.admin.people.routes import blueprint as people_blueprint
+from app.admin.programmes.routes import blueprint as programmes_blueprint
+from app.admin.trail.routes import blueprint as trail_blueprint
+from app.clock import milliseconds
+from app.delivery import queries
+from app.staff import rules
+from app.staff.guards import current_staff, requires
+from app.web import world
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+def install(app: Flask) -> None:
+    """Register this room and the smaller ones in it."""
+    app.register_blueprint(blueprint)
+    for room in (programmes_blueprint, look_blueprint, people_blueprint, deliveries_blueprint, trail_blueprint):
+        app.register_blueprint(room)
+
+
+@blueprint.get("", strict_slashes=False)
+@requires(*rules.ADMIN_READ)
+def first() -> AnyResponse:
+    """Is all well?"""
+    parts, me, now = world(), current_staff(), world().clock()
+    with parts.database.reading() as reading:
+        answers = home.answers(parts, reading, me, now=now)
+        programmes = gate.visible(reading, me)
+    return shown("home.html", answers=answers, programmes=programmes, now=now)
+
+
+@blueprint.get("/certificates")
+@requires(*rules.ADMIN_READ)
+def certificate_list() -> AnyResponse:
+    """Each pass type with its state and the way to renew it; and how we stand with Google."""
+    parts, me, now = world(), current_staff(), world().clock()
+    with parts.database.reading() as reading:
+        programmes = gate.visible(reading, me)
+        found = certificates.pass_types(parts, programmes, with_folders=me.programme_id is None, now=now)
+        refusals = ledger.sends(reading, programme_id=me.programme_id, refused=True, limit=200)
+        senders = queries.senders(reading, now_ms=milliseconds(now))
+    return shown(
+        "certificates.html",
+        pass_types=found,
+        google=certificates.google(parts),
+        stopped={(one.vendor, one.name): one.reason for one in senders if one.is_open},
+        google_refusal=next((one for one in refusals if one.channel.startswith("google")), None),
+        certs_dir=parts.settings.certs_dir,
+    )

@@ -1,0 +1,162 @@
+"""This room's words for what other parts report by code, in the reader's language; needs a page around it."""
+
+import re
+from collections.abc import Mapping
+
+from app.admin.texts import gettext
+from app.errors import AppError
+from passes.apple.push import MEANINGS
+from passes.outcome import Outcome
+
+ROLES = ("owner", "operator", "marketer", "approver", "manager", "cashier", "support", "auditor", "integrator")
+STATUS_CAUSE = re.compile(r"status-(\d{3})")
+
+
+def sentence(problem: AppError) -> str:
+    """What the person reads about a refusal."""
+    known = {
+        "slug_taken": gettext("There is a programme with this short name already."),
+        "store_exists": gettext("There is a store with this name already."),
+        "email_taken": gettext("Someone with this e-mail address is here already."),
+        "invalid_email": gettext("Write the e-mail address as name@example.com."),
+        "password_too_short": gettext("Use at least 10 characters; a short sentence is easy to remember."),
+        "password_too_long": gettext("Use at most 200 characters."),
+        "password_too_plain": gettext("Use more different characters; a short sentence is easy to remember."),
+        "password_is_address": gettext("Leave the e-mail address out of the password."),
+    }
+    return known.get(problem.code, problem.public)
+
+
+def field_errors(problem: AppError, known: Mapping[str, str]) -> dict[str, str]:
+    """The refusal by field: our own words where *known* has the field, else the words it came with."""
+    return {name: known.get(name, text) for name, text in problem.errors.items()}
+
+
+def role(name: str) -> str:
+    return {
+        "owner": gettext("Owner"),
+        "operator": gettext("Operator"),
+        "marketer": gettext("Marketer"),
+        "approver": gettext("Approver"),
+        "manager": gettext("Manager"),
+        "cashier": gettext("Cashier"),
+        "support": gettext("Support"),
+        "auditor": gettext("Auditor"),
+        "integrator": gettext("Integrator"),
+    }.get(name, name)
+
+
+def channel(name: str) -> str:
+    return {
+        "apple": gettext("Apple Wallet"),
+        "google": gettext("Google Wallet"),
+        "google_class": gettext("Google Wallet, shared part"),
+    }.get(name, name)
+
+
+def status(name: str) -> str:
+    """A programme's or a card's state."""
+    return {
+        "live": gettext("Live"),
+        "paused": gettext("Paused"),
+        "ended": gettext("Ended"),
+        "active": gettext("Active"),
+        "voided": gettext("Voided"),
+        "erased": gettext("Erased"),
+    }.get(name, name)
+
+
+def cause(name: str) -> str:
+    """Why an address is behind."""
+    return {
+        "waiting": gettext("On its way"),
+        "retrying": gettext("Failed, will be tried again"),
+        "stopped": gettext("Held back: sending is stopped"),
+        "parked": gettext("Parked: needs you"),
+    }.get(name, name)
+
+
+def outcome(name: str) -> str:
+    return {
+        "delivered": gettext("Accepted"),
+        "try_again": gettext("Will be tried again"),
+        "gone": gettext("No longer there"),
+        "refused": gettext("Refused"),
+    }.get(name, name)
+
+
+def answer(channel_name: str, http_status: int, reason: str) -> str:
+    """A vendor's last answer in words; its own code stays beside it for those who search for it."""
+    if not http_status and not reason:
+        return gettext("Nothing was sent yet.")
+    code = f"{http_status or ''} {reason}".strip()
+    words = _apple(http_status, reason) if channel_name == "apple" else _google(http_status)
+    return f"{words} ({code})" if words else code
+
+
+def device_cause(name: str) -> tuple[str, str]:
+    """What phones complain of, and what mends it, by the cause under which their lines were sorted."""
+    if found := STATUS_CAUSE.fullmatch(name):
+        return (
+            gettext("Phones got an answer %(status)s that they do not accept", status=found[1]),
+            gettext("Look at the proxy in front of this service: it must pass /apple through unchanged."),
+        )
+    return {
+        "authentication": (
+            gettext("Phones were not recognised"),
+            gettext("The secret of this installation differs from the one their cards were made with; restore it."),
+        ),
+        "wrong-pass": (
+            gettext("Phones got another card than they asked for"),
+            gettext("Look for a cache in front of this service that mixes answers up, and switch it off for /apple."),
+        ),
+        "invalid-pass": (
+            gettext("Phones refused the card that they were given"),
+            gettext("Open the look of the programme: what Wallet refuses is listed there."),
+        ),
+        "malformed-answer": (
+            gettext("Phones could not read an answer"),
+            gettext("Look for a proxy that changes answers, and let /apple through as it is."),
+        ),
+        "nfc-certificate": (
+            gettext("Phones want a certificate for NFC"),
+            gettext("Leave the NFC part out, or ask Apple for such a certificate."),
+        ),
+        "signature": (
+            gettext("Phones did not accept the signature"),
+            gettext("Look at the certificates: expiry, intermediate and pass type."),
+        ),
+        "network": (
+            gettext("Phones could not reach this service"),
+            gettext("Look at DNS, the TLS certificate of the public address, and the firewall."),
+        ),
+    }.get(name, (gettext("Other lines"), gettext("Read the lines below.")))
+
+
+def _apple(http_status: int, reason: str) -> str:
+    if http_status == 200:
+        return gettext("Apple accepted the push.")
+    meaning = MEANINGS.get((http_status, reason))
+    if http_status == 410 or (meaning and meaning.outcome is Outcome.GONE):
+        return gettext("The phone no longer holds this card.")
+    if http_status == 403:
+        return gettext("Apple does not accept the certificate.")
+    if http_status == 429:
+        return gettext("Apple asks for a slower pace for this phone.")
+    if http_status >= 500:
+        return gettext("Apple's service was unwell.")
+    return gettext("Apple did not take the push.") if http_status else gettext("No answer came from Apple.")
+
+
+def _google(http_status: int) -> str:
+    if 200 <= http_status < 300:
+        return gettext("Google accepted the card.")
+    if http_status in {401, 403}:
+        return gettext("Google does not accept the service account.")
+    if http_status == 404:
+        return gettext("Google does not know this card.")
+    if http_status == 429:
+        return gettext("Google asks for a slower pace.")
+    if http_status >= 500:
+        return gettext("Google's service was unwell.")
+    return gettext("Google did not take the card.") if http_status else ""
