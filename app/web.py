@@ -5,7 +5,7 @@ import time
 import uuid
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from prometheus_client import Counter
 from sqlalchemy.exc import OperationalError
@@ -19,6 +19,7 @@ from app.world import World
 LOGGER = logging.getLogger(__name__)
 BODY_BYTES = 3 * 1024 * 1024
 MACHINE_PATHS = ("/api/", "/apple/", "/google/", "/healthz", "/readyz", "/metrics")
+SESSIONLESS = (*MACHINE_PATHS, "/assets/", "/static/")
 CONTENT_SECURITY = "; ".join(
     (
         "default-src 'none'",
@@ -108,6 +109,8 @@ def _finish(answer: Response) -> Response:
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     headers["X-Request-Id"] = g.get("request_id", "")
+    if request.path.startswith(SESSIONLESS):
+        session.accessed = False  # sign-in looks into every session; these answers are the same for everybody
     REQUESTS.labels(request.method, request.endpoint or "none", str(answer.status_code)).inc()
     return answer
 

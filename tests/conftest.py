@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -57,18 +58,19 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real PostgreSQL server with a migrated template database; yields its address without a database name."""
-    server: PostgresServer = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    admin = Database(server.get_uri())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("CREATE DATABASE template_tessera"))
-    template = Database(server.get_uri("template_tessera"))
-    migrations.migrate(template)
-    template.close()
-    admin.close()
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="tessera-postgres-", ignore_cleanup_errors=True) as folder:
+        server: PostgresServer = get_server(folder, cleanup_mode="stop")
+        admin = Database(server.get_uri())
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("CREATE DATABASE template_tessera"))
+        template = Database(server.get_uri("template_tessera"))
+        migrations.migrate(template)
+        template.close()
+        admin.close()
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
