@@ -69,11 +69,11 @@ class _Place:
     is_link: bool
 
 
-def entry(name: str, data: bytes, offset: int) -> tuple[bytes, bytes]:
-    """The local header with the data, and the central header, of a file that starts at an offset."""
+def headers(name: str, data: bytes, offset: int) -> tuple[bytes, bytes]:
+    """The local header, which the data must follow, and the central header of a file that starts at an offset."""
     raw, size = name.encode("ascii"), len(data)
     sizes = _SIZES.pack(zlib.crc32(data), size, size, len(raw), 0)
-    return b"".join((_LOCAL_HEAD, sizes, raw, data)), b"".join((_CENTRAL_HEAD, sizes, _TAIL.pack(offset), raw))
+    return b"".join((_LOCAL_HEAD, sizes, raw)), b"".join((_CENTRAL_HEAD, sizes, _TAIL.pack(offset), raw))
 
 
 def end(entries: int, central_bytes: int, central_offset: int) -> bytes:

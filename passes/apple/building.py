@@ -32,13 +32,29 @@ def build(
     Raises: InvalidPass, for a card or translation that Wallet would refuse; IdentityError, for a certificate that
         does not fit the card or is not valid at that moment.
     """
+    return artwork.local + build_own(card, artwork, signer, at=at, translations=translations)
+
+
+def build_own(
+    card: Pass,
+    artwork: Artwork,
+    signer: Signer,
+    *,
+    at: datetime,
+    translations: Mapping[str, Mapping[str, str]] | None = None,
+) -> bytes:
+    """Build the part of a pass that follows `artwork.local`; the two joined are what `build` returns.
+
+    It has some thousand bytes, so that a store of finished passes need not hold the images once for each holder, and
+    an answer can be sent as two pieces. Arguments and errors are those of `build`.
+    """
     identity = signer.identity
     if card.pass_type_identifier != identity.pass_type_identifier or card.team_identifier != identity.team_identifier:
         raise IdentityError(identity.problems(at=at, pass_type=card.pass_type_identifier, team=card.team_identifier))
     files = {"pass.json": encode(card)}
     if translations:
         files |= _translated(translations, artwork)
-    return bundle.pack(artwork, files, lambda manifest: signer.sign(manifest, at=at))
+    return bundle.pack_own(artwork, files, lambda manifest: signer.sign(manifest, at=at))
 
 
 def _translated(translations: Mapping[str, Mapping[str, str]], artwork: Artwork) -> dict[str, bytes]:

@@ -34,7 +34,7 @@ class Artwork:
     files: Mapping[str, bytes] = dataclass_field(repr=False)
     local: bytes = dataclass_field(repr=False)
     central: bytes = dataclass_field(repr=False)
-    manifest: str = dataclass_field(repr=False)
+    manifest: bytes = dataclass_field(repr=False)
 
     @classmethod
     def prepare(cls, files: Mapping[str, bytes]) -> "Artwork":
@@ -46,22 +46,31 @@ class Artwork:
         if found:
             raise InvalidPass(found)
         kept = dict(sorted(files.items()))
-        local, central = _entries(kept, 0)
-        return cls(files=kept, local=local, central=central, manifest=_digests(kept))
+        pieces, central, _ = _entries(kept, 0)
+        # The start of the manifest; each pass adds its own files and the closing brace.
+        manifest = b"{" + _digests(kept) + b","
+        return cls(files=kept, local=b"".join(pieces), central=b"".join(central), manifest=manifest)
 
 
 def pack(artwork: Artwork, files: Mapping[str, bytes], sign: Callable[[bytes], bytes]) -> bytes:
     """Join artwork, the files of one pass (pass.json at least), manifest and signature into a .pkpass.
 
-    `sign` is given the exact bytes of manifest.json. The artwork comes first, so that its entries never move.
+    `sign` is given the exact bytes of manifest.json.
     """
-    digests = f"{artwork.manifest},{_digests(files)}" if artwork.manifest else _digests(files)
-    manifest = f"{{{digests}}}".encode("ascii")
+    return artwork.local + pack_own(artwork, files, sign)
+
+
+def pack_own(artwork: Artwork, files: Mapping[str, bytes], sign: Callable[[bytes], bytes]) -> bytes:
+    """The part of a .pkpass behind `artwork.local`, some thousand bytes; the two joined are what `pack` returns.
+
+    The artwork comes first, so that its entries never move and all passes of a design start with the same bytes.
+    """
+    manifest = b"".join((artwork.manifest, _digests(files), b"}"))
     own = {**files, "manifest.json": manifest, "signature": sign(manifest)}
-    local, central = _entries(own, len(artwork.local))
-    central_bytes = len(artwork.central) + len(central)
-    closing = archive.end(len(artwork.files) + len(own), central_bytes, len(artwork.local) + len(local))
-    return b"".join((artwork.local, local, artwork.central, central, closing))
+    pieces, central, size = _entries(own, len(artwork.local))
+    central_bytes = len(artwork.central) + sum(map(len, central))
+    closing = archive.end(len(artwork.files) + len(own), central_bytes, size)
+    return b"".join((*pieces, artwork.central, *central, closing))
 
 
 def read(data: bytes, limits: Limits = PASS_LIMITS) -> dict[str, bytes]:
@@ -86,8 +95,8 @@ def pack_many(passes: Sequence[bytes]) -> bytes:
     if not 1 <= len(passes) <= PASSES_MAX:
         raise BundleError(f"a bundle holds 1 to {PASSES_MAX} passes, not {len(passes)}; send several bundles")
     files = {f"{number}.pkpass": data for number, data in enumerate(passes, 1)}
-    local, central = _entries(files, 0)
-    bundle = b"".join((local, central, archive.end(len(files), len(central), len(local))))
+    pieces, central, size = _entries(files, 0)
+    bundle = b"".join((*pieces, *central, archive.end(len(files), sum(map(len, central)), size)))
     if len(bundle) > PASSES_BYTES_MAX:
         raise BundleError(f"the bundle has {len(bundle):,} bytes; Wallet takes {PASSES_BYTES_MAX:,}")
     return bundle
@@ -148,17 +157,18 @@ def _translation_problems(files: Mapping[str, bytes]) -> list[str]:
     return found
 
 
-def _digests(files: Mapping[str, bytes]) -> str:
-    return ",".join(
-        f'"{name}":"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"' for name, data in files.items()
-    )
+def _digests(files: Mapping[str, bytes]) -> bytes:
+    digests = [f'"{name}":"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"' for name, data in files.items()]
+    return ",".join(digests).encode("ascii")
 
 
-def _entries(files: Mapping[str, bytes], offset: int) -> tuple[bytes, bytes]:
-    locals_, centrals = [], []
+def _entries(files: Mapping[str, bytes], offset: int) -> tuple[list[bytes], list[bytes], int]:
+    """Pieces of the local entries, the central headers, and the offset behind the entries."""
+    pieces: list[bytes] = []
+    centrals: list[bytes] = []
     for name, data in files.items():
-        local, central = archive.entry(name, data, offset)
-        offset += len(local)
-        locals_.append(local)
+        local, central = archive.headers(name, data, offset)
+        offset += len(local) + len(data)
+        pieces += (local, data)
         centrals.append(central)
-    return b"".join(locals_), b"".join(centrals)
+    return pieces, centrals, offset

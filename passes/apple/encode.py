@@ -1,18 +1,18 @@
 """A card -> the bytes of pass.json, in Apple's spelling and a stable order of keys."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 from passes.apple import addresses, barcodes, fieldtext
 from passes.apple.extras import extras
-from passes.apple.jsontext import Writer, remember, remembered
-from passes.apple.model import Barcode, Colour, Pass
+from passes.apple.jsontext import Writer, plain, remember, remembered
+from passes.apple.model import Barcode, BarcodeFormat, Colour, Pass
 from passes.apple.relevance import relevance
 from passes.errors import InvalidPass
 
 HEADER_FIELDS_MAX = 3
 PRIMARY_FIELDS_MAX = 1
 SHARED_ROW_FIELDS_MAX = 4  # secondary and auxiliary together
+_CLASSIC = (BarcodeFormat.QR, BarcodeFormat.PDF417, BarcodeFormat.AZTEC)
 
 
 def encode(card: Pass) -> bytes:
@@ -24,19 +24,19 @@ def encode(card: Pass) -> bytes:
     out = Writer()
     parts = ['"formatVersion":1']
     for section in (_identity, _service, _validity, _barcodes, relevance, _look, extras):
-        parts.extend(section(out, card))
+        section(out, card, parts)
     parts.append(_style(out, card))
     if out.problems:
         raise InvalidPass(out.problems)
-    return ("{" + ",".join(parts) + "}").encode()
+    return f"{{{','.join(parts)}}}".encode()
 
 
-def _identity(out: Writer, card: Pass) -> Iterator[str]:
+def _identity(out: Writer, card: Pass, parts: list[str]) -> None:
     text, problems = _issuer(card.pass_type_identifier, card.team_identifier, card.organization_name, card.description)
     out.problems.extend(problems)
-    yield text
+    parts.append(text)
     if isinstance(card.serial_number, str) and addresses.SERIAL.fullmatch(card.serial_number):
-        yield f'"serialNumber":"{card.serial_number}"'
+        parts.append(f'"serialNumber":"{card.serial_number}"')
     else:
         out.fault("serial_number", f"{str(card.serial_number)[:40]!r} needs 1 to 64 of A-Z a-z 0-9 . _ -")
 
@@ -57,62 +57,59 @@ def _issuer(pass_type: str, team: str, organization: str, description: str) -> t
     return text, tuple(out.problems)
 
 
-def _service(out: Writer, card: Pass) -> Iterator[str]:
+def _service(out: Writer, card: Pass, parts: list[str]) -> None:
     url, token = card.web_service_url, card.authentication_token
     if (url is None) != (token is None):
         out.fault("web_service_url", "goes together with authentication_token; give both or neither")
     if url is not None:
         if problem := addresses.web_service_url_problem(url):
             out.fault("web_service_url", problem)
-        yield f'"webServiceURL":{out.text("web_service_url", url)}'
+        parts.append(f'"webServiceURL":{plain(url) or out.text("web_service_url", url)}')
     if token is not None:
         if not addresses.TOKEN.fullmatch(token):
             out.fault("authentication_token", "needs 16 to 256 ASCII characters without spaces and without =")
-        yield f'"authenticationToken":{out.text("authentication_token", token)}'
+        parts.append(f'"authenticationToken":{plain(token) or out.text("authentication_token", token)}')
 
 
-def _validity(out: Writer, card: Pass) -> Iterator[str]:
+def _validity(out: Writer, card: Pass, parts: list[str]) -> None:
     if card.expires_at is not None:
-        yield f'"expirationDate":{out.date("expires_at", card.expires_at)}'
+        parts.append(f'"expirationDate":{out.date("expires_at", card.expires_at)}')
     if card.voided:
-        yield '"voided":true'
+        parts.append('"voided":true')
 
 
-def _barcodes(out: Writer, card: Pass) -> Iterator[str]:
+def _barcodes(out: Writer, card: Pass, parts: list[str]) -> None:
     if not card.barcodes:
         return
-    texts = [_barcode(out, f"barcodes[{i}]", code) for i, code in enumerate(card.barcodes)]
-    yield f'"barcodes":[{",".join(texts)}]'
-    if card.legacy_barcode:
-        for code, text in zip(card.barcodes, texts, strict=True):
-            if code.format.value in barcodes.CLASSIC_FORMATS:
-                yield f'"barcode":{text}'
-                return
+    texts: list[str] = []
+    legacy = None
+    for code in card.barcodes:
+        text = remembered(code) or _barcode(out, f"barcodes[{len(texts)}]", code)
+        texts.append(text)
+        if legacy is None and code.format in _CLASSIC:
+            legacy = text
+    parts.append(f'"barcodes":[{",".join(texts)}]')
+    if legacy is not None and card.legacy_barcode:
+        parts.append(f'"barcode":{legacy}')
 
 
 def _barcode(out: Writer, where: str, code: Barcode) -> str:
-    text = remembered(code)
-    if text is None:
-        known = len(out.problems)
-        text = _barcode_text(out, where, code)
-        if len(out.problems) == known:
-            remember(code, text)
+    known = len(out.problems)
+    if barcodes.message_bytes(code.message, code.encoding) is None:
+        out.fault(where, f"the message cannot be written in the charset {code.encoding[:20]!r}; use utf-8")
+    name = code.format.value
+    if problem := barcodes.content_problem(name, code.message):
+        out.fault(where, problem)
+    alt_text = "" if code.alt_text is None else f',"altText":{out.text(f"{where}.alt_text", code.alt_text)}'
+    message = plain(code.message) or out.text(where, code.message)
+    encoding = plain(code.encoding) or out.text(where, code.encoding)
+    text = f'{{"format":"{name}","message":{message},"messageEncoding":{encoding}{alt_text}}}'
+    if len(out.problems) == known:
+        remember(code, text)
     return text
 
 
-def _barcode_text(out: Writer, where: str, code: Barcode) -> str:
-    if barcodes.message_bytes(code.message, code.encoding) is None:
-        out.fault(where, f"the message cannot be written in the charset {code.encoding[:20]!r}; use utf-8")
-    if problem := barcodes.content_problem(code.format.value, code.message):
-        out.fault(where, problem)
-    alt_text = "" if code.alt_text is None else f',"altText":{out.text(f"{where}.alt_text", code.alt_text)}'
-    return (
-        f'{{"format":"{code.format.value}","message":{out.text(where, code.message)},'
-        f'"messageEncoding":{out.text(where, code.encoding)}{alt_text}}}'
-    )
-
-
-def _look(out: Writer, card: Pass) -> Iterator[str]:
+def _look(out: Writer, card: Pass, parts: list[str]) -> None:
     for name, key, colour in (
         ("background_colour", "backgroundColor", card.background_colour),
         ("foreground_colour", "foregroundColor", card.foreground_colour),
@@ -120,11 +117,11 @@ def _look(out: Writer, card: Pass) -> Iterator[str]:
         ("strip_colour", "stripColor", card.strip_colour),
     ):
         if colour is not None:
-            yield f'"{key}":"{_colour(out, name, colour)}"'
+            parts.append(f'"{key}":"{_colour(out, name, colour)}"')
     if card.logo_text is not None:
-        yield f'"logoText":{out.text("logo_text", card.logo_text)}'
+        parts.append(f'"logoText":{out.text("logo_text", card.logo_text)}')
     if card.suppress_strip_shine is not None:
-        yield f'"suppressStripShine":{"true" if card.suppress_strip_shine else "false"}'
+        parts.append(f'"suppressStripShine":{"true" if card.suppress_strip_shine else "false"}')
 
 
 def _colour(out: Writer, where: str, colour: Colour) -> str:

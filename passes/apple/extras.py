@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,33 +17,33 @@ NFC_MESSAGE_BYTES_MAX = 64
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def extras(out: Writer, card: Pass) -> Iterator[str]:
+def extras(out: Writer, card: Pass, parts: list[str]) -> None:
     """Encode the rare keys."""
-    yield from _companion_app(out, card)
+    _companion_app(out, card, parts)
     if card.sharing_prohibited:
-        yield '"sharingProhibited":true'
+        parts.append('"sharingProhibited":true')
     if card.semantics is not None:
-        yield f'"semantics":{fieldtext.semantics(out, "semantics", card.semantics)}'
+        parts.append(f'"semantics":{fieldtext.semantics(out, "semantics", card.semantics)}')
     if card.nfc is not None:
-        yield f'"nfc":{_nfc(out, card.nfc)}'
+        parts.append(f'"nfc":{_nfc(out, card.nfc)}')
     if card.featured_actions:
-        yield f'"featuredActions":{_featured_actions(out, card.featured_actions)}'
+        parts.append(f'"featuredActions":{_featured_actions(out, card.featured_actions)}')
 
 
-def _companion_app(out: Writer, card: Pass) -> Iterator[str]:
+def _companion_app(out: Writer, card: Pass, parts: list[str]) -> None:
     if card.associated_store_identifiers:
         if any(below(number, 1) for number in card.associated_store_identifiers):
             out.fault("associated_store_identifiers", "an App Store id is a positive number")
         numbers = (out.number("associated_store_identifiers", number) for number in card.associated_store_identifiers)
-        yield f'"associatedStoreIdentifiers":[{",".join(numbers)}]'
+        parts.append(f'"associatedStoreIdentifiers":[{",".join(numbers)}]')
     if card.app_launch_url is not None:
         if not card.associated_store_identifiers:
             out.fault("app_launch_url", "needs associated_store_identifiers")
         if not _SCHEME.match(card.app_launch_url):
             out.fault("app_launch_url", "needs a scheme, such as https: or myshop:")
-        yield f'"appLaunchURL":{out.text("app_launch_url", card.app_launch_url)}'
+        parts.append(f'"appLaunchURL":{out.text("app_launch_url", card.app_launch_url)}')
     if card.user_info is not None:
-        yield f'"userInfo":{out.json("user_info", card.user_info)}'
+        parts.append(f'"userInfo":{out.json("user_info", card.user_info)}')
 
 
 def is_p256_public_key(text: str) -> bool:

@@ -54,7 +54,8 @@ def _check_group(out: Writer, group: str, field: Field) -> None:
 
 def _field(out: Writer, where: str, field: Field) -> str:
     known = len(out.problems)
-    parts = [f'"key":{out.filled(where, field.key)}']
+    key = plain(field.key) if field.key and not field.key.isspace() else None
+    parts = [f'"key":{key or out.filled(where, field.key)}']
     if field.label is not None:
         parts.append(f'"label":{plain(field.label) or out.text(f"{where}.label", field.label)}')
     parts.append(f'"value":{plain(field.value) or _value(out, f"{where}.value", field.value)}')

@@ -1,7 +1,5 @@
 """Where and when the pass shows by itself on the lock screen -> JSON."""
 
-from collections.abc import Iterator
-
 from passes.apple.jsontext import Writer, below, remember, remembered
 from passes.apple.model import Beacon, Location, Pass, RelevantDate
 
@@ -9,36 +7,27 @@ LOCATIONS_MAX = 10
 BEACONS_MAX = 10
 
 
-def relevance(out: Writer, card: Pass) -> Iterator[str]:
+def relevance(out: Writer, card: Pass, parts: list[str]) -> None:
     """Encode places, beacons and dates."""
     if len(card.locations) > LOCATIONS_MAX:
         out.fault("locations", f"holds {len(card.locations)}; Wallet takes {LOCATIONS_MAX}, so choose the nearest")
     if len(card.beacons) > BEACONS_MAX:
         out.fault("beacons", f"holds {len(card.beacons)}; Wallet takes {BEACONS_MAX}")
     if card.locations:
-        yield f'"locations":[{",".join(_location(out, f"locations[{i}]", x) for i, x in enumerate(card.locations))}]'
+        parts.append(f'"locations":[{",".join([remembered(x) or _location(out, x) for x in card.locations])}]')
     if card.max_distance_m is not None:
         if below(card.max_distance_m, 0):
             out.fault("max_distance_m", "must not be negative")
-        yield f'"maxDistance":{out.number("max_distance_m", card.max_distance_m)}'
+        parts.append(f'"maxDistance":{out.number("max_distance_m", card.max_distance_m)}')
     if card.beacons:
-        yield f'"beacons":[{",".join(_beacon(out, f"beacons[{i}]", x) for i, x in enumerate(card.beacons))}]'
+        parts.append(f'"beacons":[{",".join(_beacon(out, f"beacons[{i}]", x) for i, x in enumerate(card.beacons))}]')
     if card.relevant_dates:
         dates = (_relevant_date(out, f"relevant_dates[{i}]", x) for i, x in enumerate(card.relevant_dates))
-        yield f'"relevantDates":[{",".join(dates)}]'
+        parts.append(f'"relevantDates":[{",".join(dates)}]')
 
 
-def _location(out: Writer, where: str, place: Location) -> str:
-    text = remembered(place)
-    if text is None:
-        known = len(out.problems)
-        text = _location_text(out, where, place)
-        if len(out.problems) == known:
-            remember(place, text)
-    return text
-
-
-def _location_text(out: Writer, where: str, place: Location) -> str:
+def _location(out: Writer, place: Location) -> str:
+    known, where = len(out.problems), f"locations[{place.latitude}, {place.longitude}]"
     parts = []
     for name, value, limit in (("latitude", place.latitude, 90), ("longitude", place.longitude, 180)):
         if below(value, -limit) or below(-value, -limit):
@@ -48,7 +37,10 @@ def _location_text(out: Writer, where: str, place: Location) -> str:
         parts.append(f'"altitude":{out.number(f"{where}.altitude_m", place.altitude_m)}')
     if place.relevant_text is not None:
         parts.append(f'"relevantText":{out.filled(f"{where}.relevant_text", place.relevant_text)}')
-    return "{" + ",".join(parts) + "}"
+    text = f"{{{','.join(parts)}}}"
+    if len(out.problems) == known:
+        remember(place, text)
+    return text
 
 
 def _beacon(out: Writer, where: str, beacon: Beacon) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from passes.apple import archive, bundle
 from passes.apple.archive import Limits
-from passes.apple.building import build
+from passes.apple.building import build, build_own
 from passes.apple.bundle import Artwork
 from passes.apple.encode import encode
 from passes.apple.signing import Signer
@@ -54,6 +54,13 @@ def test_equal_cards_at_one_moment_give_equal_bytes(signer: Signer) -> None:
     again = build(card(), Artwork.prepare(dict(reversed(IMAGES.items()))), signer, at=NOW)
 
     assert first == again
+
+
+def test_the_own_part_behind_the_artwork_makes_the_same_pass(signer: Signer, artwork: Artwork) -> None:
+    own = build_own(card(), artwork, signer, at=NOW)
+
+    assert artwork.local + own == build(card(), artwork, signer, at=NOW)
+    assert len(own) < 8_000
 
 
 def test_translations_of_one_pass_are_added(signer: Signer, artwork: Artwork) -> None:
