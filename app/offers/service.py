@@ -166,7 +166,7 @@ def redeem(
 
     Raises: Conflict with the reason as its code.
     """
-    session.refresh(offer, with_for_update=True)
+    session.refresh(offer, with_for_update={"of": Offer})  # PostgreSQL locks no outer-joined tier
     reason = refusal(session, offer, card, now=now)
     if reason:
         raise Conflict(reason, REFUSALS[reason])
