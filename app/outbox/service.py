@@ -63,7 +63,7 @@ def ensure_target(
     address (`want - 1` if unknown); a repeat never lowers what is already known to be done.
     """
     if card_id is not None:
-        version = session.scalar(select(Card.version).where(Card.id == card_id).with_for_update(read=True))
+        version = session.scalar(select(CARD.c.version).where(CARD.c.id == card_id).with_for_update(read=True))
         want = max(want, version or 0)
     done = min(done, want)
     values = {
