@@ -30,7 +30,7 @@ class Allowance:
 class Buckets:
     """One bucket for each key; safe to share between threads."""
 
-    def __init__(self, *, burst: int = BURST, per_second: int = PER_SECOND) -> None:
+    def __init__(self, *, burst: int = BURST, per_second: float = PER_SECOND) -> None:
         self._burst = burst
         self._per_second = per_second
         self._lock = threading.Lock()

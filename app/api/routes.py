@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from flask import Blueprint as FlaskBlueprint
-from flask import Flask, Response, g, render_template, request, send_from_directory
-from flask_smorest import Api, Blueprint
+from flask import Blueprint, Flask, Response, current_app, g, render_template, request, send_from_directory
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app import idempotency
-from app.api import bodies, cards, document, members, offers, outgoing, programmes, transactions
+from app.api import bodies, cards, document, members, offers, programmes, transactions
 from app.api.calls import Call, Caller, Operation
 from app.api.limits import Buckets
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
@@ -29,7 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *offers.OPERATIONS,
 )
 PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
-BUCKETS = Buckets()
+LIMITS = "tessera-api-limits"
 # Swagger UI writes styles into its elements and draws its icons from data: addresses
 PAGE_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -37,45 +36,23 @@ PAGE_SECURITY = (
 )
 
 
-class Described(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest for the description alone: refusals are shown by `app.web`, as everywhere."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-    def _register_error_handlers(self) -> None:
-        """None of its own."""
-
-
 def install(app: Flask) -> None:
     """Add the calls, their description and the page to try them."""
-    app.config.update(API_TITLE="Tessera", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    described = Described(app, spec_kwargs=document.spec_options())
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     for operation in OPERATIONS:
-        _add(blueprint, operation)
+        blueprint.add_url_rule(operation.rule, operation.name, _view(operation), methods=[operation.method])
     blueprint.before_request(_limit_body)
     blueprint.after_request(_tell_limits)
     csrf.exempt(blueprint)
-    described.register_blueprint(blueprint)
-    newest = document.completed(described.spec.to_dict())
-    app.register_blueprint(_pages(json.dumps(newest), json.dumps(document.as_3_0(newest))))
+    app.extensions[LIMITS] = Buckets()
+    app.register_blueprint(blueprint)
+    app.register_blueprint(_pages())
 
 
-def _add(blueprint: Blueprint, operation: Operation) -> None:
-    view = _view(operation)
-    for status in document.refusals(operation):
-        text = document.refusal_text(status)
-        view = blueprint.alt_response(status, schema=outgoing.Problem, content_type=document.PROBLEM, description=text)(
-            view
-        )
-    view = blueprint.response(operation.status, operation.answer, headers=document.headers(operation))(view)
-    described: dict[str, Any] = {"summary": operation.summary, "operationId": operation.name}
-    if operation.body:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.body}}}
-    if operation.description:
-        described["description"] = operation.description
-    view = blueprint.doc(parameters=document.parameters(operation), **described)(view)
-    blueprint.add_url_rule(operation.rule, operation.name, view, methods=[operation.method], tags=[operation.tag])
+@cache
+def description() -> dict[str, Any]:
+    """The OpenAPI document; made once for each process, when it is first asked for."""
+    return document.written(OPERATIONS)
 
 
 def _view(operation: Operation) -> Callable[..., Response]:
@@ -118,7 +95,8 @@ def _caller(scope: str) -> Caller:
 
 
 def _count(caller: Caller) -> None:
-    g.allowance = BUCKETS.take(caller.key_id)
+    buckets: Buckets = current_app.extensions[LIMITS]
+    g.allowance = buckets.take(caller.key_id)
     if g.allowance.wait_s:
         text = "This key calls faster than it may. Wait as long as Retry-After says, then go on."
         raise TooManyRequests("slow_down", text, retry_after_s=g.allowance.wait_s)
@@ -198,17 +176,17 @@ def _answer(status: int, text: str, *, replayed: bool = False) -> Response:
     return answer
 
 
-def _pages(newest: str, older: str) -> FlaskBlueprint:
+def _pages() -> Blueprint:
     """The description and the page to try it; neither needs a key."""
-    pages = FlaskBlueprint("api_pages", __name__, url_prefix="/api")
+    pages = Blueprint("api_pages", __name__, url_prefix="/api")
 
     @pages.get("/openapi.json")
     def openapi() -> Response:
-        return Response(newest, content_type="application/json")
+        return Response(json.dumps(description()), content_type="application/json")
 
     @pages.get("/openapi-3.0.json")
     def openapi_for_page() -> Response:
-        return Response(older, content_type="application/json")
+        return Response(json.dumps(document.as_3_0(description())), content_type="application/json")
 
     @pages.get("/docs")
     def docs() -> Response:

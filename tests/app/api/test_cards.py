@@ -45,7 +45,9 @@ def test_a_card_shows_its_member_offers_and_last_transactions(api: Api, shop: Sh
     card = api.get(f"/cards/{shop.card.number}").get_json()
 
     assert (card["balance"], card["version"], card["member"]["name"]) == (12, 3, "Ayşe Yılmaz")
-    assert [(o["id"], o["title"], o["refusal"]) for o in card["offers"]] == [(offer, "Cake for nothing", "already_used")]
+    assert [(o["id"], o["title"], o["refusal"]) for o in card["offers"]] == [
+        (offer, "Cake for nothing", "already_used")
+    ]
     assert {(t["kind"], t["offer"], t["receipt"]) for t in card["transactions"]} == {
         ("offer", offer, None),
         ("earn", None, "A-1"),
@@ -220,7 +222,9 @@ def test_a_cards_transactions_are_listed_newest_first(api: Api, shop: Shop, cloc
     problem(api.get("/transactions"), 422, "invalid_query")
 
 
-@pytest.mark.parametrize("number", ["00000000000", "nonsense", "%00", "x" * 300, "7K3M9QX2TD%20S", "%F0%9F%8E%82", "%FF"])
+@pytest.mark.parametrize(
+    "number", ["00000000000", "nonsense", "%00", "x" * 300, "7K3M9QX2TD%20S", "%F0%9F%8E%82", "%FF"]
+)
 def test_a_number_that_is_no_card_is_not_found(api: Api, number: str) -> None:
     for method, path in (("GET", f"/cards/{number}"), ("POST", f"/cards/{number}/earn")):
         answer = api.call(method, path, {"amount": "1"} if method == "POST" else None)

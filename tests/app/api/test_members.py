@@ -12,7 +12,12 @@ from app.staff.models import AuditEvent
 from app.world import World
 from tests.app.api.conftest import Api, Shop, problem
 
-BORA: dict[str, Any] = {"programme": "kahve", "name": "Bora Kaya", "email": "bora@example.com", "birthday": "1990-04-23"}
+BORA: dict[str, Any] = {
+    "programme": "kahve",
+    "name": "Bora Kaya",
+    "email": "bora@example.com",
+    "birthday": "1990-04-23",
+}
 
 
 def test_enrolling_makes_a_member_with_a_card_and_its_links(api: Api, shop: Shop) -> None:
