@@ -169,7 +169,11 @@ def _code_page(problem: AppError | None = None) -> Response:
 def _account_page(*, errors: dict[str, str] | None = None) -> Response:
     me = current_staff()
     secret = None if me.has_totp else _totp_draft()
-    qr = segno.make(service.totp_address(secret, me.email), error="m").svg_inline(scale=5, border=4) if secret else ""
+    qr = (
+        segno.make(service.totp_address(secret, me.email), error="m").svg_inline(border=4, omitsize=True)
+        if secret
+        else ""
+    )
     groups = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4)) if secret else ""
     page = render_template(
         "staff/account.html",
@@ -181,6 +185,11 @@ def _account_page(*, errors: dict[str, str] | None = None) -> Response:
         home=rules.home(me.role),
     )
     return make_response(page, 422 if errors else 200)
+
+
+def _qr_svg(text: str) -> str:
+    """Sized by the stylesheet, hence without width and height of its own."""
+    return str(segno.make(text, error="m").svg_inline(border=4, omitsize=True))
 
 
 def _with_status(page: Response, problem: AppError | None) -> Response:

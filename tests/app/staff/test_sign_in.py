@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app import create_app
 from app.staff import service, throttle
 from app.staff.models import AuditEvent, Staff, Throttle
 from app.world import World
@@ -40,11 +41,10 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(client: FlaskClien
     assert sign_in(client, cashier.email, next="/account").location == "/account"
 
 
-@pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\tx", "x"]
-)
-def test_signing_in_never_leads_to_another_site(client: FlaskClient, cashier: Staff, elsewhere: str) -> None:
-    assert sign_in(client, cashier.email, next=elsewhere).location == "/till"
+def test_signing_in_never_leads_to_another_site(client: FlaskClient, cashier: Staff) -> None:
+    for elsewhere in ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\tx", "x"]:
+        assert sign_in(client, cashier.email, next=elsewhere).location == "/till", elsewhere
+        post(client, "/logout", page="/account")
 
 
 def test_unknown_people_and_wrong_passwords_get_the_same_answer(client: FlaskClient, cashier: Staff) -> None:
@@ -59,13 +59,11 @@ def test_unknown_people_and_wrong_passwords_get_the_same_answer(client: FlaskCli
     assert "is not right" in wrong.text
 
 
-@pytest.mark.parametrize("email", ["", "\x00", "ali\x00ce@example.com", "x" * 5000, "ç@ş", "' OR 1=1 --"])
-def test_hostile_addresses_are_refused_like_any_other(any_world: World, email: str) -> None:
-    from app import create_app
-
+def test_hostile_addresses_are_refused_like_any_other(any_world: World) -> None:
     client = create_app(any_world).test_client()
 
-    assert sign_in(client, email).status_code == 401
+    for email in ["", "\x00", "ali\x00ce@example.com", "x" * 5000, "ç@ş", "' OR 1=1 --"]:
+        assert sign_in(client, email).status_code == 401, email
 
 
 def test_a_form_without_its_token_is_refused(client: FlaskClient, cashier: Staff) -> None:

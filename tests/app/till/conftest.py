@@ -15,7 +15,7 @@ from app.ledger.models import Entry, Reward
 from app.staff.models import Staff
 from app.world import World
 from tests import factories
-from tests.app.pages import post
+from tests.app.pages import csrf_of, post
 from tests.conftest import MovableClock
 
 
@@ -77,13 +77,14 @@ class Till:
         self.keys = 0
         signed_in = post(self.client, "/login", page="/login", email=staff.email, password=factories.PASSWORD)
         assert signed_in.status_code == 303
+        self.token = csrf_of(self.client, "/account")
 
     def key(self) -> str:
         self.keys += 1
         return f"form-{self.keys}"
 
     def send(self, address: str, **fields: str) -> TestResponse:
-        return post(self.client, address, page="/account", **fields)
+        return self.client.post(address, data={"csrf_token": self.token, **fields})
 
     def scan(self, code: str) -> TestResponse:
         return self.send("/till/scan", code=code)

@@ -55,13 +55,13 @@ def test_points_are_used_by_number(till: Till, shop: Shop) -> None:
     assert shop.balance() == 70
 
 
-@pytest.mark.parametrize("points", ["", "0", "-5", "1.5", "x", "١", "9" * 30, "\x00"])
-def test_points_that_are_none_are_refused_beside_the_field(till: Till, shop: Shop, points: str) -> None:
-    answer = till.redeem(shop.card, points=points)
+def test_points_that_are_none_are_refused_beside_the_field(till: Till, shop: Shop) -> None:
+    for points in ["", "0", "-5", "1.5", "x", "١", "9" * 30, "\x00"]:
+        answer = till.redeem(shop.card, points=points)
 
-    assert answer.status_code == 422
-    assert 'id="e-points"' in answer.text
-    assert shop.balance() == 100
+        assert answer.status_code == 422
+        assert 'id="e-points"' in answer.text
+        assert shop.balance() == 100
 
 
 def test_more_points_than_there_are_cannot_be_used(till: Till, shop: Shop) -> None:

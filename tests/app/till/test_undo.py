@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from flask import Flask
 
 from app.cards.models import Store
@@ -102,9 +101,9 @@ def test_undoing_what_was_spent_meanwhile_is_asked_first(till: Till, shop: Shop)
     assert "5 points are owed" in till.client.get(f"/till/cards/{shop.card.serial}").text
 
 
-@pytest.mark.parametrize("entry", ["", "txn_unknown", "x\x00", "a" * 500, "'--", "İ"])
-def test_what_is_not_there_cannot_be_undone(till: Till, shop: Shop, entry: str) -> None:
-    assert till.undo(entry).status_code == 404
+def test_what_is_not_there_cannot_be_undone(till: Till, shop: Shop) -> None:
+    for entry in ["", "txn_unknown", "x\x00", "a" * 500, "'--", "İ"]:
+        assert till.undo(entry).status_code == 404
 
 
 def test_another_programme_s_entry_is_not_there(till: Till, manager_till: Till, shop: Shop) -> None:
