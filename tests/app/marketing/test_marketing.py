@@ -1,0 +1,200 @@
+"""Marketing's pages: an offer is written, seen, scheduled, read and cancelled."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from app.cards.models import Card, Programme
+from app.offers import service as offers
+from app.offers.models import Offer
+from app.staff.models import AuditEvent
+from app.world import World
+from tests import factories
+from tests.app.pages import csrf_of
+from tests.conftest import MovableClock
+
+Offers = Callable[[], list[Offer]]
+NEW = "/marketing/offers/new"
+
+FIELDS = {
+    "title": "Çayın yanında simit",
+    "body": "Her çayla bir simit.",
+    "title_en": "A simit with your tea",
+    "audience": "all",
+    "starts_at": "2026-11-20T14:00",
+    "ends_at": "2026-11-21T00:00",
+    "timezone": "Europe/Istanbul",
+    "announce": "yes",
+    "limit_per_card": "1",
+}
+
+
+def sign_in(client: FlaskClient, email: str) -> None:
+    client.post(
+        "/login",
+        data={"csrf_token": csrf_of(client, "/login"), "email": email, "password": factories.PASSWORD},
+    )
+
+
+def post(client: FlaskClient, address: str, fields: dict[str, str]) -> TestResponse:
+    return client.post(address, data={"csrf_token": csrf_of(client, NEW), **fields})
+
+
+@pytest.fixture
+def card(world: World) -> Card:
+    with world.database.unit_of_work() as session:
+        programme = factories.programme(session)
+        factories.staff(session, "marketer")
+        factories.staff(session, "auditor")
+        factories.staff(session, "cashier")
+        return factories.card(session, programme)
+
+
+@pytest.fixture
+def marketer(client: FlaskClient, card: Card) -> FlaskClient:
+    sign_in(client, "marketer@example.com")
+    return client
+
+
+@pytest.fixture
+def kept(world: World) -> Offers:
+    def read() -> list[Offer]:
+        with world.database.reading() as session:
+            return list(session.scalars(select(Offer)))
+
+    return read
+
+
+def test_the_home_page_of_a_new_programme_says_what_to_do_next(marketer: FlaskClient) -> None:
+    page = marketer.get("/marketing").text
+
+    assert "No offer is live at the moment." in page
+    assert "/marketing/offers/new" in page
+
+
+def test_a_preview_draws_both_wallets_from_a_real_card_and_keeps_nothing(marketer: FlaskClient, kept: Offers) -> None:
+    page = post(marketer, NEW, {**FIELDS, "action": "preview"}).text
+
+    assert page.count('class="face"') == 4, "two wallets in two languages"
+    assert "A simit with your tea" in page
+    assert "Çayın yanında simit" in page
+    assert kept() == []
+
+
+def test_an_offer_is_scheduled_in_the_local_time_that_was_typed(
+    marketer: FlaskClient, kept: Offers, world: World
+) -> None:
+    answer = post(marketer, NEW, {**FIELDS, "action": "schedule"})
+
+    (offer,) = kept()
+    assert answer.status_code == 303
+    assert offer.starts_at.isoformat() == "2026-11-20T11:00:00+00:00"
+    assert offer.ends_at.isoformat() == "2026-11-20T21:00:00+00:00"
+    assert offer.texts["tr"]["title"] == "Çayın yanında simit"
+    with world.database.reading() as session:
+        assert "offer scheduled" in session.scalars(select(AuditEvent.action)).all()
+    page = marketer.get(answer.location).text
+    assert "Çayın yanında simit" in page
+    assert "Scheduled" in page
+
+
+def test_start_at_once_needs_no_start(marketer: FlaskClient, kept: Offers, clock: MovableClock) -> None:
+    post(marketer, NEW, {**FIELDS, "starts_at": "", "start_now": "yes", "action": "schedule"})
+
+    assert [one.starts_at for one in kept()] == [clock()]
+
+
+@pytest.mark.parametrize(
+    ("over", "sentence"),
+    [
+        ({"title": ""}, "An offer has a title"),
+        ({"starts_at": "soon"}, "Choose a day and a time."),
+        ({"ends_at": ""}, "Choose a day and a time."),
+        ({"ends_at": "2026-11-20T13:00"}, "The end comes after the start."),
+        ({"timezone": "Mars/Olympus"}, "Choose a time zone from the list."),
+        ({"audience": "999"}, "Choose who the offer is for."),
+        ({"limit_total": "many"}, "Write a whole number above zero"),
+        ({"starts_at": "9999-12-31T23:59", "ends_at": "0001-01-01T00:00"}, "Choose a day and a time."),
+        ({"title_en": "x" * 61}, "this has 61"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_and_what_was_typed_stays(
+    marketer: FlaskClient, kept: Offers, over: dict[str, str], sentence: str
+) -> None:
+    answer = post(marketer, NEW, {**FIELDS, **over, "action": "schedule"})
+
+    assert answer.status_code == 200
+    assert sentence in answer.text
+    assert "Her çayla bir simit." in answer.text
+    assert kept() == []
+
+
+def test_a_time_that_the_clocks_skip_is_explained(marketer: FlaskClient) -> None:
+    skipped = {"timezone": "Europe/Berlin", "starts_at": "2027-03-28T02:30", "ends_at": "2027-04-01T00:00"}
+
+    page = post(marketer, NEW, {**FIELDS, **skipped, "action": "preview"}).text
+
+    assert "The clocks skip that time on that day; it means 03:30." in page
+
+
+def test_the_offers_page_counts_what_happened(marketer: FlaskClient, kept: Offers, world: World) -> None:
+    answer = post(marketer, NEW, {**FIELDS, "starts_at": "", "start_now": "yes", "action": "schedule"})
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=world.clock())
+
+    page = marketer.get(answer.location).text
+
+    assert re.search(r"Started 0.0 s after its time; 0 cards changed", page)
+    assert "Live" in page
+
+
+def test_a_cancelled_offer_says_so_and_cannot_be_cancelled_again(marketer: FlaskClient, kept: Offers) -> None:
+    post(marketer, NEW, {**FIELDS, "action": "schedule"})
+    (offer,) = kept()
+
+    for _ in range(2):
+        answer = post(marketer, f"/marketing/offers/{offer.public_id}/cancel", {})
+        assert answer.status_code == 303
+
+    page = marketer.get(f"/marketing/offers/{offer.public_id}").text
+    assert "there is nothing to cancel" in page
+    assert "Cancelled" in page
+
+
+def test_who_may_read_may_not_write(client: FlaskClient, card: Card) -> None:
+    sign_in(client, "auditor@example.com")
+
+    assert client.get("/marketing").status_code == 200
+    assert "New offer" not in client.get("/marketing").text
+    assert client.get("/marketing/offers/new").status_code == 403
+
+
+def test_a_cashier_has_no_business_here(client: FlaskClient, card: Card) -> None:
+    sign_in(client, "cashier@example.com")
+
+    assert client.get("/marketing").status_code == 403
+
+
+def test_a_marketer_of_one_programme_sees_no_other(client: FlaskClient, world: World, card: Card) -> None:
+    with world.database.unit_of_work() as session:
+        other = factories.programme(session, slug="other", name="Other", pass_type_identifier="pass.com.example.other")
+        factories.staff(session, "marketer", email="other@example.com", programme=other)
+        own = session.scalars(select(Programme).where(Programme.slug == "kahve")).one()
+        draft = offers.OfferDraft(
+            programme=own,
+            title="Mine",
+            body="",
+            starts_at=world.clock(),
+            ends_at=world.clock().replace(year=2027),
+            timezone="UTC",
+        )
+        offer = offers.create(session, draft, by="test", now=world.clock())
+    sign_in(client, "other@example.com")
+
+    assert client.get(f"/marketing/offers/{offer.public_id}").status_code == 403
+    assert client.get("/marketing/offers/off_nothing").status_code == 404
+    assert "Mine" not in client.get("/marketing").text
