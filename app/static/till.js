@@ -75,7 +75,6 @@ const ACTIONS = {
   F2: () => ($("[data-code]") ?? $("[data-back]"))?.focus(),
   F3: () => $("[name=amount]")?.focus(),
   F4: () => $("[data-pick]:not(:disabled)")?.focus(),
-  F7: () => $("[data-day]")?.click(),
   F8: () => $("[data-undo]:not(:disabled)")?.click(),
   F9: () => document.getElementById("till-switch")?.requestSubmit(),
   F10: () => document.getElementById("till-switch")?.requestSubmit(),
