@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, case, func, literal, or_, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import ids
@@ -117,8 +118,10 @@ def touch(session: Session, card: Card, *, lane: Lane, now: datetime) -> int:
     Returns: the new version.
     """
     changed = update(Card).where(Card.id == card.id).values(version=Card.version + 1, modified_at=_next_modified(now))
-    row = session.execute(changed.returning(Card.version, Card.modified_at)).one()
-    session.refresh(card, ["version", "modified_at"])
+    now_so = changed.returning(Card.version, Card.modified_at)
+    row = session.execute(now_so, execution_options={"synchronize_session": False}).one()
+    set_committed_value(card, "version", row.version)
+    set_committed_value(card, "modified_at", row.modified_at)
     outbox_service.raise_want(session, card_id=card.id, version=row.version, lane=lane, now_ms=milliseconds(now))
     return int(row.version)
 

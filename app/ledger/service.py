@@ -13,10 +13,10 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app import ids
 from app.cards.models import Card, Store
-from app.db import rows_changed
 from app.errors import Conflict, NotFound, Unprocessable
 from app.ledger.models import Account, Entry, Posting, Reward
 
@@ -247,10 +247,11 @@ def _write(session: Session, entry: Entry, legs: dict[Account, int]) -> Entry:
 def _move(session: Session, account: Account, amount: int) -> None:
     balance = Account.balance + amount
     bounds = balance >= 0 if account.role != "debt" else balance <= 0
-    moved = update(Account).where(Account.id == account.id, bounds).values(balance=balance)
-    if rows_changed(session, moved.execution_options(synchronize_session=False)) != 1:
+    moved = update(Account).where(Account.id == account.id, bounds).values(balance=balance).returning(Account.balance)
+    left = session.scalar(moved.execution_options(synchronize_session=False))
+    if left is None:
         raise insufficient(account.balance or 0, -amount)
-    session.refresh(account, ["balance"])
+    set_committed_value(account, "balance", left)
 
 
 def _member_accounts(session: Session, card: Card) -> tuple[Account, Account]:
