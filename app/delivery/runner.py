@@ -83,6 +83,7 @@ class Runner:
 
     def start(self) -> None:
         """Give back the leases of an earlier process where that is safe, then start every thread."""
+        steps.check_clock(self.world)
         if self.world.database.is_sqlite:
             steps.void_leases(self.world)
         steps.try_breakers(self.world)

@@ -13,6 +13,7 @@ from app.cards.models import Card
 from app.clock import milliseconds
 from app.db import Base, rows_changed
 from app.delivery.models import Node
+from app.errors import ConfigurationError
 from app.offers import service as offers
 from app.outbox import pace
 from app.outbox.models import Message, Sender, SendLog, Target
@@ -29,6 +30,7 @@ GONE_KEPT_DAYS = 30
 REQUEST_KEYS_KEPT_DAYS = 7
 CLOSE_LOOP_FIRST_MS = 6 * HOUR_MS
 CLOSE_LOOP_DAYS = 7
+CLOCKS_APART_MAX_S = 2
 
 
 def tick(world: World) -> int:
@@ -90,6 +92,22 @@ def beat(world: World, *, name: str, role: str, started_at: datetime) -> None:
             session.add(Node(name=name, role=role, started_at=started_at, beat_at=now))
 
     world.database.transact(work)
+
+
+def check_clock(world: World) -> None:
+    """Leases are counted by each node's own clock, so the clocks must agree; one node alone agrees with itself.
+
+    Raises: ConfigurationError, if this machine's clock and the database's are more than two seconds apart.
+    """
+    if world.database.is_sqlite:
+        return
+    with world.database.reading() as session:
+        theirs: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    apart_s = abs((world.clock() - theirs).total_seconds())
+    if apart_s > CLOCKS_APART_MAX_S:
+        raise ConfigurationError(
+            f"this machine's clock and the database's are {apart_s:.0f} s apart; let both follow the same time server"
+        )
 
 
 def void_leases(world: World) -> int:

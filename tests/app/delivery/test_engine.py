@@ -1,9 +1,12 @@
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import select
 
 from app.delivery import book, queries, steps
 from app.delivery.engine import Engine
 from app.delivery.models import Tally
+from app.errors import ConfigurationError
 from app.outbox import pace
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import LEASE_MS, Lane
@@ -282,7 +285,8 @@ def test_a_phone_that_never_fetched_is_told_again_after_six_hours_and_then_daily
     told_at = []
     for hour in range(24 * 10):
         clock.advance(hours=1)
-        steps.housekeeping(kit.world)
+        with kit.world.database.unit_of_work() as session:
+            steps.tell_again(session, now=clock())
         if engine.drain("apple", Lane.BULK):
             told_at.append(hour + 1)
 
@@ -307,3 +311,13 @@ def test_counts_from_two_workers_add_up(kit: Kit) -> None:
             book.add(session, {("push", "apple", "delivered"): 2, ("lag", "0", "1"): 1})
     with kit.world.database.reading() as session:
         assert {one.name: one.value for one in session.scalars(select(Tally))} == {"push": 4, "lag": 2}
+
+
+def test_a_clock_that_disagrees_with_the_database_stops_the_start(kit: Kit, clock: MovableClock) -> None:
+    if kit.world.database.is_sqlite:
+        steps.check_clock(kit.world)
+        return
+    with pytest.raises(ConfigurationError, match="time server"):
+        steps.check_clock(kit.world)
+    clock.at = datetime.now(UTC)
+    steps.check_clock(kit.world)
