@@ -85,7 +85,7 @@ class GoogleClassChannel:
             if row is None or row.programme_id not in programmes:
                 continue
             left = service.ALERTS_MAX - spent.get(row.id, 0)
-            payload = self._payload(session, row, programmes[row.programme_id], target, left, now)
+            payload = self._payload(session, row, programmes[row.programme_id], target, left=left, now=now)
             errands.append(errand(target, self._settings.google_issuer_id, target.want, payload))
         return errands
 
@@ -101,7 +101,7 @@ class GoogleClassChannel:
                 self._keep(session, result.errand, progress, now)
 
     def _payload(
-        self, session: Session, row: GoogleClass, programme: ProgrammeView, target: Target, left: int, now: datetime
+        self, session: Session, row: GoogleClass, programme: ProgrammeView, target: Target, *, left: int, now: datetime
     ) -> ClassErrand:
         tier = next((one for one in programme.tiers if one.id == row.tier_id), None)
         pictures = service.picture_addresses(session, programme.id, self._objects.at.base_url)
