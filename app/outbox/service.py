@@ -116,8 +116,8 @@ def raise_want_range(
 ) -> int:
     """Let the addresses of many cards want their cards' present version, in one statement.
 
-    Both ends of the range belong to it. `tier_id` None:
-    all tiers. Returns: how many addresses now want something.
+    Both ends of the range belong to it. `tier_id` None: all tiers. A parked address is tried again: what changes for
+    many is usually the design, and with it what had been refused. Returns: how many addresses now want something.
     """
     audience = [
         CARD.c.id == Target.card_id,
@@ -133,7 +133,7 @@ def raise_want_range(
         session,
         update(Target)
         .where(*audience)
-        .values(want=CARD.c.version, **_waiting(lane, now_ms))
+        .values(state="live", want=CARD.c.version, **_waiting(lane, now_ms))
         .execution_options(synchronize_session=False),
     )
 
@@ -148,7 +148,7 @@ def raise_classes(session: Session, *, programme_id: int, lane: Lane, now_ms: in
         session,
         update(Target)
         .where(Target.channel == "google_class", Target.address_id.in_(classes), Target.state != "gone")
-        .values(want=Target.want + 1, **_waiting(lane, now_ms, window_ms=0))
+        .values(want=Target.want + 1, state="live", **_waiting(lane, now_ms, window_ms=0))
         .execution_options(synchronize_session=False),
     )
 

@@ -161,3 +161,21 @@ def test_a_phone_that_fetched_is_credited_only_if_it_had_been_told(kit: Kit, clo
     with kit.world.database.unit_of_work() as session:
         service.note_fetched(session, card_id=card_id, version=version)
     assert kit.target(card_id).fetched == version
+
+
+def test_a_change_for_many_gives_a_parked_address_another_chance(kit: Kit, clock: MovableClock) -> None:
+    card_id = kit.card()
+    kit.change(card_id)
+    clock.advance(seconds=1)
+    (target,) = kit.claim()
+    kit.settle(target, 0, "parked", status=400)
+    kit.change(card_id)
+    assert kit.target(card_id).state == "parked"
+
+    with kit.world.database.unit_of_work() as session:
+        cards.touch_range(
+            session, programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=card_id, now=kit.world.clock()
+        )
+
+    assert kit.target(card_id).state == "live"
+    assert len(kit.claim(Lane.BULK)) + len(kit.claim(Lane.URGENT)) == 1
