@@ -78,7 +78,7 @@ def draw(world: World, subject: Subject, design: Design, choice: Choice) -> Prev
         google_class=google[0] if google else None,
         google_object=google[1] if google else None,
         google_images=_google_images(subject, artwork),
-        remarks=tuple(dict.fromkeys(sorted(found, key=remarks.weight))),
+        remarks=remarks.gathered(found),
     )
 
 

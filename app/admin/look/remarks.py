@@ -1,6 +1,6 @@
 """What is wrong, or not well, with a look, in one form whoever found it; needs a page around it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.admin.texts import gettext
@@ -27,9 +27,14 @@ class Remark:
     hint: str = ""
 
 
-def weight(one: Remark) -> int:
-    """The gravest first."""
-    return WEIGHTS[one.tone]
+def gathered(found: Iterable[Remark]) -> tuple[Remark, ...]:
+    """Each remark once, with all the places that it is made of; the gravest first."""
+    places: dict[tuple[str, str, str], dict[str, None]] = {}
+    for one in sorted(found, key=lambda one: WEIGHTS[one.tone]):
+        places.setdefault((one.tone, one.text, one.hint), {})[one.where] = None
+    return tuple(
+        Remark(tone=tone, where=", ".join(where), text=text, hint=hint) for (tone, text, hint), where in places.items()
+    )
 
 
 def refused(wallet: str, problem: str) -> Remark:
@@ -39,12 +44,14 @@ def refused(wallet: str, problem: str) -> Remark:
 
 def of_apple(finding: AppleFinding) -> Remark:
     where = f"{gettext('Apple Wallet')} · {finding.where}" if finding.where else gettext("Apple Wallet")
-    return Remark(tone=TONES[finding.severity], where=where, text=finding.message, hint=finding.hint)
+    return Remark(
+        tone=TONES[finding.severity], where=where, text=_capital(finding.message), hint=_capital(finding.hint)
+    )
 
 
 def of_google(finding: GoogleFinding) -> Remark:
     where = f"{gettext('Google Wallet')} · {finding.path}"
-    return Remark(tone="warn", where=where, text=finding.what, hint=finding.mend)
+    return Remark(tone="warn", where=where, text=_capital(finding.what), hint=_capital(finding.mend))
 
 
 def of_pictures(pictures: Mapping[str, Asset]) -> Iterator[Remark]:
@@ -96,3 +103,7 @@ def _tier_contrast(design: Design, name: str, background: str) -> Iterator[Remar
             ratio=f"{ratio:.1f}",
         )
         yield Remark(tone="note", where=gettext("Tier"), text=text)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

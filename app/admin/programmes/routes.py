@@ -260,4 +260,4 @@ def _factor(tier: Tier) -> str:
 
 def _counts(reading: Session, table: type[Card] | type[Store], ids: list[int]) -> dict[int, int]:
     query = select(table.programme_id, func.count()).where(table.programme_id.in_(ids)).group_by(table.programme_id)
-    return dict(reading.execute(query).tuples().all())
+    return {row[0]: row[1] for row in reading.execute(query)}

@@ -1,0 +1,147 @@
+"""Every route of the operator's room, tried by every role and by a stranger; and programmes that are not one's own."""
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.staff.models import ROLES, AuditEvent, Staff
+from app.world import World
+from tests import factories
+from tests.app.admin.conftest import Browser, Office
+
+READ = {"owner", "operator", "auditor", "support"}
+WRITE = {"owner", "operator"}
+PROGRAMME = "/admin/programmes/<slug>"
+MATRIX: dict[tuple[str, str], set[str]] = {
+    ("GET", "/admin"): READ,
+    ("GET", "/admin/certificates"): READ,
+    ("GET", "/admin/programmes"): READ,
+    ("POST", "/admin/programmes"): WRITE,
+    ("GET", "/admin/programmes/new"): WRITE,
+    ("GET", PROGRAMME): READ,
+    ("POST", f"{PROGRAMME}/status"): WRITE,
+    ("GET", f"{PROGRAMME}/stores"): READ,
+    ("POST", f"{PROGRAMME}/stores"): WRITE,
+    ("GET", f"{PROGRAMME}/rewards"): READ,
+    ("POST", f"{PROGRAMME}/rewards"): WRITE,
+    ("POST", f"{PROGRAMME}/rewards/<reward_id>/end"): WRITE,
+    ("GET", f"{PROGRAMME}/look"): READ,
+    ("POST", f"{PROGRAMME}/look"): WRITE,
+    ("POST", f"{PROGRAMME}/look/pictures/<slot>"): WRITE,
+    ("GET", "/admin/staff"): READ,
+    ("POST", "/admin/staff"): WRITE,
+    ("POST", "/admin/staff/<staff_id>/end"): WRITE,
+    ("GET", "/admin/keys"): READ,
+    ("POST", "/admin/keys"): WRITE,
+    ("POST", "/admin/keys/<key_id>/revoke"): WRITE,
+    ("GET", "/admin/deliveries"): READ,
+    ("POST", "/admin/deliveries/senders/<int:sender_id>/reopen"): WRITE,
+    ("GET", "/admin/cards"): READ,
+    ("GET", "/admin/cards/<number>"): READ,
+    ("POST", "/admin/cards/<number>/retry"): WRITE,
+    ("GET", "/admin/audit"): READ,
+}
+FOREIGN_PAGES = ("", "/look", "/stores", "/rewards")
+
+
+def test_the_table_names_every_route(app: Flask) -> None:
+    routes = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("admin")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    assert routes == set(MATRIX)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_let_in_or_kept_out_everywhere(app: Flask, world: World, office: Office, role: str) -> None:
+    with world.database.unit_of_work() as session:
+        browser_of = factories.staff(session, role, email="somebody@example.com")
+    browser = Browser(app, browser_of)
+
+    for (method, rule), allowed in MATRIX.items():
+        answer = _try(browser, method, rule, office)
+        if role in allowed:
+            assert answer not in {401, 403, 500}, (method, rule, answer)
+        else:
+            assert answer == 403, (method, rule, answer)
+
+
+def test_a_stranger_is_sent_to_the_sign_in_page_from_every_page(app: Flask, office: Office) -> None:
+    client = app.test_client()
+
+    for method, rule in MATRIX:
+        if method == "GET":
+            answer = client.get(_address(rule, office))
+            assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/login"), rule
+
+
+def test_no_form_is_taken_without_its_token(operator: Browser, office: Office) -> None:
+    for method, rule in MATRIX:
+        if method == "POST":
+            assert operator.client.post(_address(rule, office)).status_code == 400, rule
+
+
+@pytest.fixture
+def limited(app: Flask, world: World, office: Office) -> tuple[Browser, Staff]:
+    """An operator of another programme, who has nothing to do with the office's."""
+    with world.database.unit_of_work() as session:
+        other = factories.programme(session, slug="other", name="Other")
+        staff = factories.staff(session, "operator", email="limited@example.com", programme=other)
+    return Browser(app, staff), staff
+
+
+def test_a_programme_that_is_not_one_s_own_is_refused_and_noted(
+    limited: tuple[Browser, Staff], office: Office, world: World
+) -> None:
+    browser, staff = limited
+
+    for page in FOREIGN_PAGES:
+        assert browser.get(f"/admin/programmes/kahve{page}").status_code == 403
+    assert browser.get(f"/admin/cards/{office.card.number}").status_code == 403
+    assert browser.send("/admin/programmes/kahve/status", status="paused").status_code == 403
+
+    with world.database.reading() as session:
+        query = select(AuditEvent.subject).where(AuditEvent.action == "forbidden")
+        noted = set(session.scalars(query.where(AuditEvent.actor == f"staff:{staff.public_id}")))
+    assert {"GET /admin/programmes/kahve/look", "POST /admin/programmes/kahve/status"} <= noted
+    assert office.fresh().status == "live"
+
+
+def test_people_of_one_programme_see_nothing_of_another(limited: tuple[Browser, Staff], office: Office) -> None:
+    browser, _ = limited
+    office.target(want=2)
+
+    for page in ("/admin", "/admin/programmes", "/admin/staff", "/admin/keys", "/admin/deliveries", "/admin/audit"):
+        text = browser.get(page).text
+        assert "Kahve" not in text, page
+        assert office.card.number not in text, page
+        assert "operator@example.com" not in text, page
+    assert browser.get(f"/admin/cards?q={office.card.number}").status_code == 404
+    assert browser.get("/admin/cards?q=ayse@example.com").status_code == 404
+
+
+def test_people_of_one_programme_make_no_programme_and_no_key_for_all(limited: tuple[Browser, Staff]) -> None:
+    browser, _ = limited
+
+    assert browser.get("/admin/programmes/new").status_code == 403
+    assert browser.send("/admin/programmes", slug="mine").status_code == 403
+    assert browser.send("/admin/keys", name="All", scope="write", programme="").status_code == 422
+    assert browser.send("/admin/keys", name="All", scope="admin").status_code == 422
+    assert "Read and write" in browser.get("/admin/keys").text
+
+
+def _try(browser: Browser, method: str, rule: str, office: Office) -> int:
+    address = _address(rule, office)
+    if method == "GET":
+        return browser.get(address).status_code
+    return browser.send(address).status_code
+
+
+def _address(rule: str, office: Office) -> str:
+    known = {"<slug>": "kahve", "<number>": office.card.number, "<slot>": "logo", "<int:sender_id>": "1"}
+    return re.sub(r"<[^>]+>", lambda found: known.get(found[0], "nothing"), rule)
