@@ -51,7 +51,8 @@ def written(operations: Sequence[Operation]) -> dict[str, Any]:
     for operation in operations:
         _describe(blueprint, operation)
     api.register_blueprint(blueprint)
-    return completed(api.spec.to_dict())
+    tags = [{"name": name} for name in dict.fromkeys(one.tag for one in operations)]
+    return completed({**api.spec.to_dict(), "tags": tags})
 
 
 def _describe(blueprint: Blueprint, operation: Operation) -> None:

@@ -31,9 +31,9 @@ SLUG = validate.Regexp(
 SPOKEN = validate.OneOf(LANGUAGES, error=f"The language is one of {', '.join(LANGUAGES)}.")
 
 
-def told(text: str) -> dict[str, str]:
+def told(text: str, *, example: str = "") -> dict[str, str]:
     """What the description of the API says of a field."""
-    return {"description": text}
+    return {"description": text, "example": example} if example else {"description": text}
 
 
 class Strict(Schema):
@@ -118,7 +118,7 @@ class MemberChange(Strict):
 
 
 class NewEarning(Strict):
-    amount = Amount(required=True, metadata=told('What was paid, above zero, such as "12.50"'))
+    amount = Amount(required=True, metadata=told("What was paid, above zero", example="12.50"))
     currency = optional(Text(longest=3, validate=[CURRENCY], load_default=None))
     receipt = optional(Text(shortest=1, longest=100, load_default=None, metadata=told("Earns once in each store")))
     store = optional(Text(shortest=1, longest=80, load_default=None, metadata=told("Id of the store")))

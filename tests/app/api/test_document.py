@@ -18,10 +18,9 @@ from tests.app.api.conftest import Api, Shop
 
 EXAMPLES = 12
 GOOD, BAD = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
-NOT_JUDGED = {
-    GOOD: ["positive_data_acceptance"],  # a text of the right form that names no zone or currency is rightly refused
-    BAD: ["ignored_auth"],  # every case is given a right key afterwards; wrong ones are in test_door
-}
+# a text of the right form that names no zone or currency is rightly refused
+NOT_JUDGED = {GOOD: ["positive_data_acceptance"], BAD: ["positive_data_acceptance", "ignored_auth"]}
+# ignored_auth: every case is given a right key afterwards; wrong keys are in test_door
 
 
 def label(operation: Any) -> str:
@@ -53,6 +52,9 @@ def test_every_call_is_described_and_says_how_it_may_be_refused(app: Flask, clie
         if rule.rule.startswith("/api/v1/")
     }
 
+    assert [one["name"] for one in document(client)["tags"]] == [
+        "programmes", "stores", "rewards", "members", "cards", "transactions", "offers",
+    ]  # fmt: skip
     assert described == served == {label(one) for one in OPERATIONS}
     for path, calls in paths.items():
         for method, call in calls.items():
