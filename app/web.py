@@ -9,11 +9,12 @@ from flask import Flask, Response, current_app, g, jsonify, render_template, req
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from prometheus_client import Counter
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import db
-from app.errors import AppError, Busy
+from app.errors import AppError, Busy, Sentence
 from app.world import World
 
 LOGGER = logging.getLogger(__name__)
@@ -36,6 +37,13 @@ CONTENT_SECURITY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+HTTP_REFUSALS = {
+    400: ("bad_request", "The request could not be read; check how it is written."),
+    404: ("not_found", "There is nothing at this address. Check it for a typing mistake."),
+    405: ("method_not_allowed", "This address does not take that kind of request."),
+    413: ("too_large", "What was sent is larger than this address takes."),
+    415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
+}
 csrf = CSRFProtect()
 REQUESTS = Counter("tessera_http_requests", "Requests answered.", ["method", "endpoint", "status"])
 
@@ -72,6 +80,7 @@ def install(app: Flask, parts: World) -> None:
     app.register_error_handler(CSRFError, _csrf_refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(NoConnectionFree, lambda _: _busy())
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -134,13 +143,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(error.get_response().get_data(), status, headers=list(error.get_response().headers))
-    texts = {
-        404: ("not_found", "There is nothing at this address. Check it for a typing mistake."),
-        405: ("method_not_allowed", "This address does not take that kind of request."),
-        413: ("too_large", "What was sent is larger than this address takes."),
-        415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
-    }
-    code, public = texts.get(status, ("bad_request", "The request could not be read; check how it is written."))
+    code, public = HTTP_REFUSALS.get(status, HTTP_REFUSALS[400])
     refusal = AppError(code, public)
     refusal.status = status
     answer = _refused(refusal)
@@ -152,13 +155,18 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: OperationalError) -> Response:
     if not db.is_lock_timeout(error):
         LOGGER.error("the database does not answer: %s", error.orig)
+    return _busy()
+
+
+def _busy() -> Response:
     return _refused(Busy("busy", "The service is busy at the moment; nothing was changed. Try again.", retry_after_s=2))
 
 
 def _unexpected(error: Exception) -> Response:
     LOGGER.error("unexpected failure of %s %s", request.method, request.path, exc_info=error)
-    text = (
-        f"Something failed on our side and nothing was changed. Tell the operator this number: {g.get('request_id')}."
+    text = Sentence(
+        "Something failed on our side and nothing was changed. Tell the operator this number: %(number)s.",
+        number=g.get("request_id"),
     )
     return _refused(AppError("internal", text))
 

@@ -8,15 +8,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app import idempotency
 from app.api.limits import Buckets
 from app.api.routes import LIMITS, OPERATIONS
+from app.cards import service as cards
 from app.ledger.models import Entry
 from app.staff import service as staff
 from app.staff.models import ApiKey
 from app.world import World
-from tests.app.api.conftest import Api, Shop, problem
+from tests.app.api.conftest import Api, Shop, make_app, make_key, make_shop, problem
 from tests.conftest import MovableClock
 
 EARN = {"amount": "125.00"}
@@ -294,3 +297,33 @@ def test_a_key_that_calls_too_fast_is_told_to_wait_and_others_are_not(app: Flask
     assert int(answers[2].headers["Retry-After"]) >= 900
     assert answers[2].headers["RateLimit-Remaining"] == "0"
     assert bound.get("/programmes").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "raised", [NoConnectionFree("pool"), OperationalError("x", {}, Exception("database is locked"))]
+)
+def test_a_database_that_is_taken_is_told_as_busy(app: Flask, raised: Exception) -> None:
+    def fail() -> None:
+        raise raised
+
+    app.add_url_rule("/api/fails", view_func=fail)
+    answer = app.test_client().get("/api/fails")
+
+    problem(answer, 503, "busy")
+    assert answer.headers["Retry-After"] == "2"
+
+
+def test_a_lock_that_another_holds_too_long_is_told_as_busy_and_changes_nothing(
+    any_world: World,
+) -> None:
+    """PostgreSQL gives up after three seconds, SQLite after five."""
+    held = make_shop(any_world)
+    api = Api(client=make_app(any_world).test_client(), key=make_key(any_world, "write"))
+    path = f"/cards/{held.card.number}/earn"
+
+    with any_world.database.unit_of_work() as session:
+        cards.lock(session, held.card.id)
+        answer = api.post(path, EARN, headers={"Idempotency-Key": "late"})
+
+    problem(answer, 503, "busy")
+    assert api.post(path, EARN, headers={"Idempotency-Key": "late"}).get_json()["balance"] == 12
