@@ -232,13 +232,12 @@ def _facts(card: Card, by: Circumstance, version: int) -> dict[str, object]:
 
 def _write(session: Session, entry: Entry, legs: dict[Account, int]) -> Entry:
     """Postings first, the entry last: the entry's trigger sums what is there."""
-    for account, amount in legs.items():
-        if amount == 0:
-            continue
-        session.add(Posting(entry_id=entry.id, account_id=account.id, amount=amount))
+    moved = {account: amount for account, amount in legs.items() if amount}
+    session.add_all(Posting(entry_id=entry.id, account_id=each.id, amount=amount) for each, amount in moved.items())
+    session.flush()
+    for account, amount in moved.items():
         if account.member_id is not None:
             _move(session, account, amount)
-    session.flush()
     session.add(entry)
     session.flush()
     return entry
