@@ -16,7 +16,10 @@ from app import i18n, ids, money
 from app.cards import expansion, pictures
 from app.cards.design import HEX, Design
 from app.cards.models import Asset, Programme, Store, Tier
+from app.clock import milliseconds
 from app.errors import AppError, Conflict, Unprocessable
+from app.outbox import service as outbox
+from app.outbox.service import Lane
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 PASS_TYPE = re.compile(r"pass(\.[A-Za-z0-9-]+)+")
@@ -122,6 +125,8 @@ def create_store(
         created_at=now,
     )
     _insert(session, store, Conflict("store_exists", f"There is a store named {name.strip()} already."))
+    if latitude is not None:
+        redesigned(session, programme, now=now)  # cards say where the shops are
     return store
 
 
@@ -134,7 +139,9 @@ def change_design(session: Session, programme: Programme, design: Design, *, now
 def redesigned(session: Session, programme: Programme, *, now: datetime) -> None:
     """Tell every phone of the programme that something they all show has changed."""
     programme.design_version += 1
+    session.flush()
     expansion.start(session, programme_id=programme.id, reason="design", now=now)
+    outbox.raise_classes(session, programme_id=programme.id, lane=Lane.NORMAL, now_ms=milliseconds(now))
 
 
 def put_picture(session: Session, programme: Programme, slot: str, content: bytes, *, now: datetime) -> Asset:

@@ -59,6 +59,17 @@ class TokenTransport(TransportRequest):
         return super().__call__(*args, **{"timeout": TIMEOUT_S, **options})  # type: ignore[no-untyped-call]
 
 
+class WalletCredentials(service_account.Credentials):
+    """A service account that asks for tokens and nothing else.
+
+    The library would also ask another host of Google's which regions the account is bound to, in the background and
+    with the access token. Wallet has no regions, and no address is called that the settings do not name.
+    """
+
+    def _is_regional_access_boundary_lookup_required(self) -> bool:
+        return False
+
+
 _shared: "WeakKeyDictionary[Database, GoogleClient]" = WeakKeyDictionary()
 _sharing = threading.Lock()
 
@@ -157,7 +168,7 @@ def _load(path: Path, stamp: tuple[int, int]) -> Account:
     signer = Signer.from_pem(
         str(info["private_key"]).encode(), email=str(info["client_email"]), key_id=info.get("private_key_id")
     )
-    credentials = service_account.Credentials.from_service_account_info(info, scopes=[api.SCOPE])
+    credentials = WalletCredentials.from_service_account_info(info, scopes=[api.SCOPE])  # type: ignore[no-untyped-call]  # google-auth has no types
     # its own repetition after a 401 is switched off: one place decides what is tried again
     transport = TokenTransport(requests.Session())
     session = AuthorizedSession(credentials, refresh_status_codes=(), auth_request=transport)

@@ -84,7 +84,7 @@ def loyalty_class(
         holders=Holders.MANY,
         account_name_label=everywhere("Member"),
         account_id_label=everywhere("Card number"),
-        tier=_by_language(tier.name, tier.texts, programme.language) if tier else None,
+        tier=_by_language(tier.name, _tier_names(tier), programme.language) if tier else None,
         tier_label=everywhere("Level") if tier else None,
         text_modules=tuple(_class_modules(programme)),
         links=tuple(_class_links(programme)),
@@ -128,6 +128,10 @@ def message_id(offer: OfferView) -> str:
 def everywhere(words: str) -> LocalizedText:
     """A text of ours in every language we speak."""
     return _by_language(words, {one: text(one, words) for one in LANGUAGES}, "en")
+
+
+def _tier_names(tier: TierView) -> dict[str, str]:
+    return {one: tier.name_in(one) for one in LANGUAGES}
 
 
 def _points(view: CardView, *, balance: int) -> Points:
