@@ -148,9 +148,9 @@ def _lateness(
         text = ngettext("%(count)s wallet is parked.", "%(count)s wallets are parked.", parked, count=number(parked))
         href = "/admin/deliveries?cause=parked"
         troubles.append(Trouble(tone="bad", sentence=text, href=href, label=gettext("See which and why")))
-    first = ledger.late(session, now_ms=milliseconds(now), programme_id=me.programme_id, limit=1)
+    first = ledger.late(session, now_ms=milliseconds(now), programme_id=me.programme_id, without_parked=True, limit=1)
     oldest = first[0] if first else None
-    if oldest and oldest.cause != "parked" and oldest.since and now - oldest.since > LATE_AFTER:
+    if oldest and oldest.since and now - oldest.since > LATE_AFTER:
         text = gettext("The longest wait is %(time)s.", time=ago(oldest.since, now)) + f" {words.cause(oldest.cause)}."
         is_stopped = oldest.cause == "stopped" or any(one.is_open for one in senders)
         troubles.append(
@@ -230,7 +230,7 @@ def _refused(session: Session, me: StaffIdentity, senders: list[SenderState], no
         )
     return Answer(
         question=gettext("Is anything refused?"),
-        figure=number(sum(1 for one in senders if one.is_open) + lines),
+        figure=number(len(troubles)),
         sentence=sentence,
         troubles=tuple(troubles),
     )

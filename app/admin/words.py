@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from app.admin.texts import gettext
 from app.errors import AppError
+from app.i18n import translate
 from passes.apple.push import MEANINGS
 from passes.outcome import Outcome
 
@@ -24,12 +25,12 @@ def sentence(problem: AppError) -> str:
         "password_too_plain": gettext("Use more different characters; a short sentence is easy to remember."),
         "password_is_address": gettext("Leave the e-mail address out of the password."),
     }
-    return known.get(problem.code, problem.public)
+    return known.get(problem.code) or translate(problem.public)
 
 
 def field_errors(problem: AppError, known: Mapping[str, str]) -> dict[str, str]:
     """The refusal by field: our own words where *known* has the field, else the words it came with."""
-    return {name: known.get(name, text) for name, text in problem.errors.items()}
+    return {name: known.get(name) or translate(text) for name, text in problem.errors.items()}
 
 
 def role(name: str) -> str:
@@ -89,18 +90,35 @@ def answer(channel_name: str, http_status: int, reason: str) -> str:
     """A vendor's last answer in words; its own code stays beside it for those who search for it."""
     if not http_status and not reason:
         return gettext("Nothing was sent yet.")
+    if reason == "unchanged":
+        return gettext("Nothing that this wallet shows had changed, so nothing was sent.")
     code = f"{http_status or ''} {reason}".strip()
     words = _apple(http_status, reason) if channel_name == "apple" else _google(http_status)
-    return f"{words} ({code})" if words else code
+    return words if 200 <= http_status < 300 else f"{words} ({code})" if words else code
 
 
 def device_cause(name: str) -> tuple[str, str]:
-    """What phones complain of, and what mends it, by the cause under which their lines were sorted."""
+    """What phones complain of, and what mends it, by the `task:cause` under which their lines were sorted."""
+    task, _, cause_name = name.rpartition(":")
+    title, hint = _complaint(cause_name)
+    return (f"{title} ({_task(task)})" if _task(task) else title), hint
+
+
+def _task(name: str) -> str:
+    return {
+        "register": gettext("when a card was added"),
+        "unregister": gettext("when a card was removed"),
+        "list": gettext("when asking what changed"),
+        "fetch": gettext("when fetching a card"),
+    }.get(name, "")
+
+
+def _complaint(name: str) -> tuple[str, str]:
     if found := STATUS_CAUSE.fullmatch(name):
-        return (
-            gettext("Phones got an answer %(status)s that they do not accept", status=found[1]),
-            gettext("Look at the proxy in front of this service: it must pass /apple through unchanged."),
-        )
+        title = gettext("Phones got an answer %(status)s that they do not accept", status=found[1])
+        if found[1].startswith("5"):
+            return title, gettext("Look into this service's log, and that of a proxy in front of it, at that time.")
+        return title, gettext("Look at the proxy in front of this service: it must pass /apple through unchanged.")
     return {
         "authentication": (
             gettext("Phones were not recognised"),

@@ -13,6 +13,7 @@ from app.outbox.rules import FOREVER_MS
 from app.wallets.google.models import GoogleClass
 
 CAUSES = ("waiting", "retrying", "stopped", "parked")
+SENDS = 25
 CHANNELS = ("apple", "google", "google_class")
 
 
@@ -77,6 +78,7 @@ def late(
     programme_id: int | None = None,
     channel: str | None = None,
     cause: str | None = None,
+    without_parked: bool = False,
     limit: int = 50,
 ) -> list[Late]:
     """Who is behind, the longest wait first; narrowed to a channel or a cause."""
@@ -90,12 +92,16 @@ def late(
     )
     if channel:
         query = query.where(Target.channel == channel)
+    if without_parked:
+        query = query.where(Target.state != "parked")
     if cause:
         query = query.where(_is_cause(cause, now_ms))
     return [_late(target, until, number, now_ms) for target, until, number in session.execute(query)]
 
 
-def sends(session: Session, *, programme_id: int | None = None, refused: bool = False, limit: int = 50) -> list[Sent]:
+def sends(
+    session: Session, *, programme_id: int | None = None, refused: bool = False, limit: int = SENDS
+) -> list[Sent]:
     """The latest sends, newest first; `refused` leaves out those that the vendor took."""
     query = select(SendLog, Card.number).outerjoin(Card, Card.id == SendLog.card_id).order_by(SendLog.id.desc())
     if programme_id is not None:

@@ -19,21 +19,26 @@ WEIGHTS = {"bad": 0, "warn": 1, "note": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """One finding: where it is seen, what is wrong, how to mend it. A `bad` one forbids publishing."""
+    """One finding: where it is seen, what is wrong, how to mend it. A `bad` one forbids publishing.
+
+    `places` names what of a wallet's own JSON it is about.
+    """
 
     tone: str
     where: str
     text: str
     hint: str = ""
+    places: tuple[str, ...] = ()
 
 
 def gathered(found: Iterable[Remark]) -> tuple[Remark, ...]:
     """Each remark once, with all the places that it is made of; the gravest first."""
-    places: dict[tuple[str, str, str], dict[str, None]] = {}
+    kept: dict[tuple[str, str, str, str], dict[str, None]] = {}
     for one in sorted(found, key=lambda one: WEIGHTS[one.tone]):
-        places.setdefault((one.tone, one.text, one.hint), {})[one.where] = None
+        kept.setdefault((one.tone, one.where, one.text, one.hint), {}).update(dict.fromkeys(one.places))
     return tuple(
-        Remark(tone=tone, where=", ".join(where), text=text, hint=hint) for (tone, text, hint), where in places.items()
+        Remark(tone=tone, where=where, text=text, hint=hint, places=tuple(places))
+        for (tone, where, text, hint), places in kept.items()
     )
 
 
@@ -43,15 +48,23 @@ def refused(wallet: str, problem: str) -> Remark:
 
 
 def of_apple(finding: AppleFinding) -> Remark:
-    where = f"{gettext('Apple Wallet')} · {finding.where}" if finding.where else gettext("Apple Wallet")
     return Remark(
-        tone=TONES[finding.severity], where=where, text=_capital(finding.message), hint=_capital(finding.hint)
+        tone=TONES[finding.severity],
+        where=gettext("Apple Wallet"),
+        text=_capital(finding.message),
+        hint=_capital(finding.hint),
+        places=(finding.where,) if finding.where else (),
     )
 
 
 def of_google(finding: GoogleFinding) -> Remark:
-    where = f"{gettext('Google Wallet')} · {finding.path}"
-    return Remark(tone="warn", where=where, text=_capital(finding.what), hint=_capital(finding.mend))
+    return Remark(
+        tone="warn",
+        where=gettext("Google Wallet"),
+        text=_capital(finding.what),
+        hint=_capital(finding.mend),
+        places=(finding.path,),
+    )
 
 
 def of_pictures(pictures: Mapping[str, Asset]) -> Iterator[Remark]:

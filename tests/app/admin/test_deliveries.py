@@ -120,6 +120,19 @@ def test_who_is_behind_is_listed_with_cause_and_last_answer(operator: Browser, c
     assert "service was unwell" in text
 
 
+def test_what_waits_for_long_is_said_even_behind_something_parked(
+    operator: Browser, certified: Office, clock: MovableClock
+) -> None:
+    certified.target(want=3, attempts=4, last_status=503)
+    clock.advance(minutes=10)
+    alive(certified)
+
+    text = operator.get("/admin").text
+
+    assert "The longest wait is 10 minutes. Failed, will be tried again." in text
+    assert "0 / 1" in text
+
+
 def test_the_list_is_narrowed_to_a_cause_and_a_channel(operator: Browser, certified: Office) -> None:
     certified.target(want=3, state="parked", last_status=400, last_reason="BadTopic")
 
@@ -157,13 +170,13 @@ def test_a_sender_that_is_not_stopped_is_left_alone(operator: Browser, certified
 def test_lines_of_phones_are_grouped_by_cause_with_a_hint(operator: Browser, certified: Office) -> None:
     now = certified.world.clock()
     with certified.world.database.unit_of_work() as session:
-        lines = [("signature", f"line {number} <b>") for number in range(3)] + [("status-502", "502!")]
+        lines = [("fetch:signature", f"line {number} <b>") for number in range(3)] + [("list:status-502", "502!")]
         registrations.keep_log(session, lines, now=now)
 
     text = operator.get("/admin/deliveries").text
 
     assert "3 lines" in text
-    assert "did not accept the signature" in text
+    assert "Phones did not accept the signature (when fetching a card)" in text
     assert "an answer 502" in text
     assert "line 2 &lt;b&gt;" in text
     assert "most of them: Phones did not accept the signature" in operator.get("/admin").text
