@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app import idempotency
+from app import create_app, idempotency
 from app.api.limits import Buckets
 from app.api.routes import LIMITS, OPERATIONS
 from app.cards import service as cards
@@ -327,3 +327,11 @@ def test_a_lock_that_another_holds_too_long_is_told_as_busy_and_changes_nothing(
 
     problem(answer, 503, "busy")
     assert api.post(path, EARN, headers={"Idempotency-Key": "late"}).get_json()["balance"] == 12
+
+
+def test_the_service_serves_the_api(world: World) -> None:
+    client = create_app(world).test_client()
+
+    problem(client.get("/api/v1/programmes"), 401, "key_missing")
+    problem(client.post("/api/v1/programmes", json={}), 401, "key_missing")  # no form token is asked for
+    assert client.get("/api/openapi.json").status_code == 200
