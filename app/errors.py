@@ -14,6 +14,19 @@ AppError
 """
 
 from collections.abc import Mapping
+from typing import Self
+
+
+class Sentence(str):
+    """An English text with values in it that pages can still translate: `Sentence("At most %(most)s.", most=5)`."""
+
+    msgid: str
+    values: Mapping[str, object]
+
+    def __new__(cls, msgid: str, **values: object) -> Self:
+        made = super().__new__(cls, msgid % values)
+        made.msgid, made.values = msgid, values
+        return made
 
 
 class AppError(Exception):
@@ -21,7 +34,7 @@ class AppError(Exception):
 
     Args:
         code: stable, snake_case, the last part of the problem's `type`.
-        public: what the person or the integrator reads; says how to mend it.
+        public: what the person or the integrator reads; says how to mend it. In English, a `Sentence` if it has values.
         detail: for the log only.
         retry_after_s: seconds after which trying again makes sense, if known.
         errors: messages by field name, for forms and bodies.

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from babel.support import NullTranslations, Translations
 from flask import Flask, Request, request, session
-from flask_babel import Babel
+from flask_babel import Babel, gettext
+
+from app.errors import Sentence
 
 LANGUAGES = ("en", "tr", "id")
 NAMES = {"en": "English", "tr": "Türkçe", "id": "Bahasa Indonesia"}
@@ -37,6 +39,13 @@ def nearest(language: str) -> str:
     """The language we speak that is nearest to a BCP 47 tag such as `tr-TR`."""
     first = language.replace("_", "-").split("-")[0].lower()
     return first if first in LANGUAGES else "en"
+
+
+def translate(message: str) -> str:
+    """A refusal's English text in the language of this page."""
+    if isinstance(message, Sentence):
+        return str(gettext(message.msgid, **message.values))
+    return str(gettext(message)) if message else ""
 
 
 def text(language: str, message: str, **values: object) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from babel.numbers import format_currency, get_currency_precision, is_currency
 
-from app.errors import Unprocessable
+from app.errors import Sentence, Unprocessable
 
 LARGEST_MINOR = 10**9
 AMOUNT = re.compile(r"\d{1,12}(\.\d{1,4})?")
@@ -28,12 +28,20 @@ def minor_units(amount: str, currency: str, *, field: str = "amount") -> int:
     """
     decimals = exponent(currency)
     if not AMOUNT.fullmatch(amount):
-        raise _invalid(field, f'Write the amount as a decimal string such as "{example(currency)}".')
+        text = Sentence('Write the amount as a decimal string such as "%(example)s".', example=example(currency))
+        raise _invalid(field, text)
     scaled = Decimal(amount).scaleb(decimals)
     if scaled != scaled.to_integral_value():
-        raise _invalid(field, f"{currency} has {decimals} decimals; write the amount as {example(currency)}.")
+        text = Sentence(
+            "%(currency)s has %(decimals)s decimals; write the amount as %(example)s.",
+            currency=currency,
+            decimals=decimals,
+            example=example(currency),
+        )
+        raise _invalid(field, text)
     if scaled > LARGEST_MINOR:
-        text = f"The amount is above the limit of {decimal_text(LARGEST_MINOR, currency)} {currency}."
+        limit = decimal_text(LARGEST_MINOR, currency)
+        text = Sentence("The amount is above the limit of %(limit)s %(currency)s.", limit=limit, currency=currency)
         raise Unprocessable("amount_too_large", text, errors={field: text})
     return int(scaled)
 

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
 from app.cards.models import Member
-from app.errors import Unprocessable
+from app.errors import Sentence, Unprocessable
 from app.vault import Vault
 
 LONGEST_NAME = 200
@@ -94,7 +94,7 @@ def _name(text: str, errors: dict[str, str]) -> str:
     if not clean:
         errors["name"] = "Write a name."
     elif len(clean) > LONGEST_NAME:
-        errors["name"] = f"A name has at most {LONGEST_NAME} characters."
+        errors["name"] = Sentence("A name has at most %(most)s characters.", most=LONGEST_NAME)
     elif any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} for c in clean):
         errors["name"] = "The name holds a character that cannot be shown; type it again."
     return clean

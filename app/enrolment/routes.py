@@ -38,7 +38,7 @@ def install(app: Flask) -> None:
         page_language=_page_language,
         page_direction=lambda: "rtl" if _page_language() in RIGHT_TO_LEFT else "ltr",
         language_links=_language_links,
-        translate=gettext,
+        translate=i18n.translate,
     )
     app.after_request(_keep_language)
 
@@ -83,7 +83,7 @@ def again(slug: str) -> Answer:
             session[CODE_SESSION_KEY] = joining.send_code(world(), programme.id, person)
             return redirect(f"/join/{slug}/code", 303)
         except Unprocessable as refusal:
-            error = gettext(refusal.public)
+            error = i18n.translate(refusal.public)
     contact = forms.showable(request.form.get("contact", ""))
     answer = make_response(render_template("enrolment/again.html", programme=page, contact=contact, error=error))
     answer.status_code = 422 if error else 200
@@ -107,7 +107,7 @@ def code(slug: str) -> Answer:
             session.pop(CODE_SESSION_KEY)
             return _to_card(programme, card, is_new=True)
         except (Unprocessable, TooManyRequests) as refusal:
-            error = gettext(refusal.public)
+            error = i18n.translate(refusal.public)
     can_mail = bool(world().settings.smtp_url)
     answer = make_response(render_template("enrolment/code.html", programme=page, can_mail=can_mail, error=error))
     answer.status_code = 422 if error else 200
@@ -165,7 +165,7 @@ def _join_page(page: pages.ProgrammePage, form: JoinForm, *, known: Card | None 
         programme=page,
         form=form,
         known=known,
-        errors={name: gettext(message) for name, message in form.errors.items()},
+        errors={name: i18n.translate(message) for name, message in form.errors.items()},
         in_app=pages.in_app_browser(agent),
         is_android=pages.is_android(agent),
     )

@@ -14,7 +14,7 @@ from app.cards import expansion
 from app.cards.models import Card, Programme, Store, Tier
 from app.clock import milliseconds
 from app.db import rows_changed
-from app.errors import Conflict, NotFound, Unprocessable
+from app.errors import Conflict, NotFound, Sentence, Unprocessable
 from app.offers.models import Occurrence, Offer, Redemption
 from app.outbox import service as outbox
 from app.outbox.service import Lane
@@ -284,9 +284,13 @@ def _text_problems(draft: OfferDraft) -> dict[str, str]:
 def _word_problems(where: str, title: str, body: str) -> dict[str, str]:
     errors: dict[str, str] = {}
     if len(title) > LONGEST_TITLE:
-        errors[f"{where}title"] = f"The wallets show {LONGEST_TITLE} characters of a title; this has {len(title)}."
+        errors[f"{where}title"] = Sentence(
+            "The wallets show %(most)s characters of a title; this has %(num)s.", most=LONGEST_TITLE, num=len(title)
+        )
     if len(body) > LONGEST_BODY:
-        errors[f"{where}body"] = f"The text has at most {LONGEST_BODY} characters; this has {len(body)}."
+        errors[f"{where}body"] = Sentence(
+            "The text has at most %(most)s characters; this has %(num)s.", most=LONGEST_BODY, num=len(body)
+        )
     if any(ord(c) < 32 and c != "\n" for c in title + body):
         errors[f"{where}body"] = "The text holds a character that cannot be shown; type it again."
     return errors

@@ -3,6 +3,7 @@
 from flask_babel import gettext
 
 from app.errors import AppError
+from app.i18n import translate
 
 
 def sentence(problem: AppError) -> str:
@@ -10,7 +11,7 @@ def sentence(problem: AppError) -> str:
     if problem.code == "slow_down":
         seconds = problem.retry_after_s or 1
         return str(gettext("Too many tries. Wait %(seconds)d seconds, then try again.", seconds=seconds))
-    return _sentences().get(problem.code, problem.public)
+    return _sentences().get(problem.code) or translate(problem.public)
 
 
 def _sentences() -> dict[str, str]:

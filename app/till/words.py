@@ -4,6 +4,7 @@ from flask_babel import gettext
 
 from app import money
 from app.errors import AppError
+from app.i18n import translate
 
 
 def sentence(problem: AppError, currency: str) -> str:
@@ -13,7 +14,7 @@ def sentence(problem: AppError, currency: str) -> str:
         return str(gettext("Too many wrong codes. This till opens again in %(minutes)d min.", minutes=minutes))
     if problem.code == "invalid_amount":
         return str(gettext("Type the amount as %(example)s.", example=money.example(currency)))
-    return _sentences().get(problem.code, problem.public)
+    return _sentences().get(problem.code) or translate(problem.public)
 
 
 def offer_refusal(code: str) -> str:

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy.orm import Session
 
 from app.cards import service as cards
-from app.errors import Busy, NotFound
+from app.errors import Busy, NotFound, Sentence
 from app.wallets import view as views
 from app.wallets.apple import face
 from app.wallets.apple.artwork import Look
@@ -154,11 +154,8 @@ def _encoded(world: World, view: CardView) -> bytes:
 
 def _unusable(problem: InvalidPass) -> Busy:
     """Said in full, because whoever tries the first card of a programme is the one who can mend it."""
-    text = f"This card cannot be issued for Apple Wallet as it is set up: {problem}."
+    reason = str(problem)
     if any(line.startswith("web_service_url") for line in problem.problems):
-        text += " The address comes from TESSERA_BASE_URL; set it to https://… ."
-    return Busy(
-        "unusable_pass",
-        text,
-        retry_after_s=300,
-    )
+        reason += "; the address comes from TESSERA_BASE_URL, set it to https://…"
+    text = Sentence("This card cannot be issued for Apple Wallet as it is set up: %(reason)s.", reason=reason)
+    return Busy("unusable_pass", text, retry_after_s=300)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.errors import Busy
+from app.errors import Busy, Sentence
 from passes.apple.addresses import PASS_TYPE
 from passes.apple.identity import Identity
 from passes.apple.signing import Signer
@@ -105,7 +105,7 @@ class Identities:
         """The answer that stops issuing and nothing else."""
         return Busy(
             "no_pass_certificate",
-            f"Apple cards cannot be issued at the moment: {reason}.",
+            Sentence("Apple cards cannot be issued at the moment: %(reason)s.", reason=reason),
             detail=f"{pass_type}: {reason}",
             retry_after_s=300,
         )
@@ -115,20 +115,33 @@ class Identities:
         loaded = self._load(pass_type)
         folder = self._certs_dir / pass_type
         if loaded.credential is None:
-            hint = f"Put certificate.pem and key.pem into {folder}, or run: tessera certs csr {pass_type}"
+            hint = Sentence(
+                "Put certificate.pem and key.pem into %(folder)s, or run: tessera certs csr %(pass_type)s",
+                folder=folder,
+                pass_type=pass_type,
+            )
             return _broken(pass_type, loaded.fault, hint)
         identity = loaded.credential.signer.identity
         days, expires_at = identity.days_left(at), identity.valid_until
         if problems := identity.problems(at=at, pass_type=pass_type, team=team):
-            hint = f"Renew it: tessera certs csr {pass_type}, then tessera certs import. The till goes on meanwhile."
+            hint = Sentence(
+                "Renew it: tessera certs csr %(pass_type)s, then tessera certs import. The till goes on meanwhile.",
+                pass_type=pass_type,
+            )
             return _broken(pass_type, "; ".join(problems), hint, days_left=days, expires_at=expires_at)
-        sentence = f"The certificate of {pass_type} is valid until {expires_at:%Y-%m-%d} ({days} days)."
-        hint = "" if days > WARN_DAYS else f"Renew it before then: tessera certs csr {pass_type}"
+        sentence = Sentence(
+            "The certificate of %(pass_type)s is valid until %(day)s (%(days)s days).",
+            pass_type=pass_type,
+            day=f"{expires_at:%Y-%m-%d}",
+            days=days,
+        )
+        renew = Sentence("Renew it before then: tessera certs csr %(pass_type)s", pass_type=pass_type)
+        is_urgent = days <= WARN_DAYS
         return Finding(
             pass_type=pass_type,
-            severity=Severity.WARNING if hint else Severity.FINE,
+            severity=Severity.WARNING if is_urgent else Severity.FINE,
             sentence=sentence,
-            hint=hint,
+            hint=renew if is_urgent else "",
             days_left=days,
             expires_at=expires_at,
         )
@@ -178,7 +191,7 @@ def _broken(
     return Finding(
         pass_type=pass_type,
         severity=Severity.BROKEN,
-        sentence=f"Passes of {pass_type} cannot be signed: {fault}.",
+        sentence=Sentence("Passes of %(pass_type)s cannot be signed: %(fault)s.", pass_type=pass_type, fault=fault),
         hint=hint,
         days_left=days_left,
         expires_at=expires_at,
