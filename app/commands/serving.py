@@ -1,7 +1,11 @@
 """`tessera run`, `web`, `worker`, `scheduler`: the service and its parts."""
 
 import argparse
+import errno
 import logging
+import os
+import socket
+import time
 from collections.abc import Mapping
 
 from granian import Granian
@@ -11,14 +15,17 @@ from granian.log import LogLevels
 from app import logs, settings
 from app.db import Database
 from app.delivery.service import run_delivery
+from app.enrolment import mail
 from app.errors import ConfigurationError
-from app.migrations.run import is_current, migrate
+from app.migrations.run import NEWER, is_current, is_newer, migrate
 from app.processes import Child, end_with_parent, keep_running
 from app.settings import Settings
 from app.vault import load_secret
 from app.world import open_world
 
 LOGGER = logging.getLogger(__name__)
+
+PORT_FREE_WITHIN_S = 3.0
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,6 +45,7 @@ def run(_arguments: argparse.Namespace) -> int:
     chosen = settings.load()
     logs.install(chosen)
     prepare(chosen)
+    require_free_port(chosen.listen)
     LOGGER.info("serving %s on %s", chosen.base_url, chosen.listen)
     return keep_running(parts({}))
 
@@ -56,12 +64,13 @@ def web(_arguments: argparse.Namespace) -> int:
     logs.install(chosen)
     require_current(chosen)
     end_with_parent()
-    host, _, port = chosen.listen.rpartition(":")
+    require_free_port(chosen.listen)
+    host, port = _host_and_port(chosen.listen)
     server = Granian(
         "app.wsgi:build",
         factory=True,
-        address=host.strip("[]"),
-        port=int(port),
+        address=host,
+        port=port,
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=chosen.web_threads,
@@ -81,15 +90,62 @@ def worker(_arguments: argparse.Namespace) -> int:
     chosen = settings.load()
     logs.install(chosen)
     require_current(chosen)
-    return run_delivery(open_world(chosen))
+    return run_delivery(open_world(chosen), chores=(mail.deliver_next_mail,))
 
 
 def prepare(chosen: Settings) -> None:
-    """Make the secret and bring the database to this release's shape."""
-    load_secret(chosen.secret_key, chosen.var_dir)
-    database = Database(chosen.database_url)
-    migrate(database)
-    database.close()
+    """Make the secret and bring the database to this release's shape.
+
+    Raises: ConfigurationError, if the folders cannot be written or the database belongs to a newer release.
+    """
+    try:
+        load_secret(chosen.secret_key, chosen.var_dir)
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "secret.key holds no secret"
+        raise ConfigurationError(
+            f"TESSERA_VAR_DIR {chosen.var_dir} cannot be used: {reason}; name a folder that can be written, such as var"
+        ) from problem
+    try:
+        database = Database(chosen.database_url)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"TESSERA_DATABASE_URL cannot be used: {problem.filename}: {problem.strerror}; "
+            "name a file whose folder can be written, for example sqlite:///var/tessera.db"
+        ) from problem
+    try:
+        migrate(database)
+    finally:
+        database.close()
+
+
+def require_free_port(listen: str) -> None:
+    """See that nothing else listens there; after a crash the processes before are given a moment to end.
+
+    Raises: ConfigurationError naming TESSERA_LISTEN.
+    """
+    host, port = _host_and_port(listen)
+    deadline = time.monotonic() + PORT_FREE_WITHIN_S
+    while True:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+                probe.listen()
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise ConfigurationError(
+                f"TESSERA_LISTEN {listen} cannot be used: {os.strerror(problem.errno or 0)}; "
+                "stop what listens there, or choose another, for example 127.0.0.1:8081"
+            ) from problem
+        return
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def require_current(chosen: Settings) -> None:
@@ -99,6 +155,8 @@ def require_current(chosen: Settings) -> None:
     """
     database = Database(chosen.database_url)
     try:
+        if is_newer(database):
+            raise ConfigurationError(NEWER)
         if not is_current(database):
             raise ConfigurationError("the database is not in this release's shape; run: tessera migrate")
     finally:

@@ -19,6 +19,7 @@ from app.delivery import book, steps
 from app.delivery.engine import Engine
 from app.outbox import claims
 from app.outbox.rules import Lane
+from app.world import World
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,9 @@ GENERAL_WORKERS = 2
 BEAT_EVERY_S = 10
 PAUSE_AFTER_FAULT_S = 1.0
 IDLE_EXPANDER_S = 0.5
+IDLE_CHORE_S = 1.0
 LANES_BESIDES_URGENT = (Lane.NORMAL, Lane.NORMAL, Lane.NORMAL, Lane.BULK)
+Chore = Callable[[World], bool]
 
 
 class Board:
@@ -69,11 +72,12 @@ class Board:
 class Runner:
     """Starts and stops the threads; correct without a clean stop, which only saves repeated sends."""
 
-    def __init__(self, engine: Engine, *, general_workers: int = GENERAL_WORKERS) -> None:
+    def __init__(self, engine: Engine, *, general_workers: int = GENERAL_WORKERS, chores: Sequence[Chore] = ()) -> None:
         self.engine = engine
         self.world = engine.world
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._general_workers = general_workers
+        self._chores = chores
         self._board = Board()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -93,6 +97,8 @@ class Runner:
             self._thread(f"general-{number}", self._general_step())
         self._thread("watcher", self._look)
         self._thread("expander", self._expand)
+        for number, chore in enumerate(self._chores):
+            self._thread(f"chore-{number}", self._chore_step(chore))
         self._schedule()
 
     def stop(self, deadline_s: float = 25.0) -> bool:
@@ -190,6 +196,13 @@ class Runner:
         began = time.monotonic()
         worked = steps.expand(self.world)
         self._stop.wait(time.monotonic() - began if worked else IDLE_EXPANDER_S)
+
+    def _chore_step(self, chore: Chore) -> Callable[[], None]:
+        def step() -> None:
+            if not chore(self.world):
+                self._stop.wait(IDLE_CHORE_S)
+
+        return step
 
     def _schedule(self) -> None:
         jobs: Sequence[tuple[str, Callable[[], object], float]] = (

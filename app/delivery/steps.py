@@ -18,6 +18,7 @@ from app.offers import service as offers
 from app.outbox import pace
 from app.outbox.models import Message, Sender, SendLog, Target
 from app.outbox.rules import DAY_MS, HOUR_MS, Lane
+from app.staff import throttle
 from app.wallets.apple.models import DeviceLog
 from app.wallets.google.models import GoogleAlert, GoogleNonce
 from app.world import World
@@ -142,7 +143,7 @@ def housekeeping(world: World) -> dict[str, int]:
         "google_nonce": _prune(world, GoogleNonce, GoogleNonce.expires_at < now - timedelta(days=1)),
         "google_alert": _prune(world, GoogleAlert, GoogleAlert.at < now - timedelta(days=2)),
         "message": _prune(
-            world, Message, and_(Message.state == "sent", Message.created_at < now_ms - SEND_LOG_KEPT_DAYS * DAY_MS)
+            world, Message, and_(Message.state != "waiting", Message.created_at < now_ms - SEND_LOG_KEPT_DAYS * DAY_MS)
         ),
         "gone": _prune(
             world,
@@ -157,6 +158,7 @@ def housekeeping(world: World) -> dict[str, int]:
         "request_key": world.database.transact(
             lambda session: idempotency.forget_before(session, now - timedelta(days=REQUEST_KEYS_KEPT_DAYS))
         ),
+        "throttle": world.database.transact(lambda session: throttle.forget_old(session, now=now)),
         "told_again": world.database.transact(lambda session: tell_again(session, now=now)),
     }
 

@@ -11,7 +11,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from app import ids
@@ -26,7 +26,6 @@ KIND = "mail"
 LEASE_MS = 60_000
 BACKOFF_MS = (5_000, 15_000, 60_000, 120_000, 240_000)
 TIMEOUT_S = 15
-KEPT_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +72,6 @@ def deliver_next_mail(world: World) -> bool:
     with world.database.unit_of_work() as session:
         _settle(session, letter, outcome, reason, now=world.clock())
     return True
-
-
-def forget_old(session: Session, *, now: datetime) -> None:
-    """Delete mails that are done with."""
-    session.execute(
-        delete(Message).where(
-            Message.kind == KIND, Message.state != "waiting", Message.created_at < milliseconds(now - KEPT_FOR)
-        )
-    )
 
 
 def _claim(session: Session, *, now: datetime) -> Letter | None:
