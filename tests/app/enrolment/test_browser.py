@@ -11,8 +11,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from app import create_app
 from app.cards.models import Programme
+from app.factory import create_app
 from app.settings import Settings
 from app.world import World
 from tests import factories

@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app import create_app
 from app.cards import people
 from app.cards.models import Card, Consent, Member, Programme, Store
 from app.enrolment import joining
 from app.enrolment.forms import JoinForm
 from app.errors import Conflict
+from app.factory import create_app
 from app.world import World
 from tests import factories
 from tests.app.enrolment.visitor import Visitor, members

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import create_app
+from app.factory import create_app
 from app.staff import service, throttle
 from app.staff.models import AuditEvent, Staff, Throttle
 from app.world import World

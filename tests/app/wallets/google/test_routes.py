@@ -1,7 +1,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from app import create_app
+from app.factory import create_app
 from app.sandbox.google.callbacks import Tamper
 from app.sandbox.google.faults import Fault
 from app.sandbox.sandbox import Sandbox

@@ -1,0 +1,26 @@
+"""Tessera's web service: builds the parts and joins them. The only place that knows all rooms."""
+
+from flask import Flask
+
+from app import health, i18n, web
+from app.admin import routes as admin
+from app.api import routes as api
+from app.enrolment import routes as enrolment
+from app.marketing import routes as marketing
+from app.staff import routes as staff
+from app.till import routes as till
+from app.wallets.apple import routes as apple
+from app.wallets.google import routes as google
+from app.world import World
+
+
+def create_app(world: World) -> Flask:
+    """The Flask application for one world."""
+    app = Flask(__name__)
+    web.install(app, world)
+    i18n.install(app)
+    for room in (staff, enrolment, admin, api, apple, health):
+        room.install(app)
+    for door in (till, marketing, google):
+        app.register_blueprint(door.blueprint)
+    return app
