@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app import pass_commands
 from app.commands import certs, demo, doctor, ledger, serving, setup
@@ -21,12 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(given.func(given))
     except AppError as problem:
         return _fail(problem.public)
-    except (ConfigurationError, OSError) as problem:
+    except ConfigurationError as problem:
         return _fail(str(problem))
-    except OperationalError as problem:
-        return _fail(f"the database does not answer: {str(problem.orig).splitlines()[0]}; check TESSERA_DATABASE_URL")
+    except OSError as problem:
+        return _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem))
+    except DBAPIError as problem:
+        reason = (str(problem.orig).splitlines() or [type(problem.orig).__name__])[0]
+        return _fail(f"the database does not answer: {reason}; check TESSERA_DATABASE_URL")
     except KeyboardInterrupt:
-        return 1
+        return _fail("stopped")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,20 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.errors import ConfigurationError
 
 PREFIX = "TESSERA_"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LONGEST_PATH_SHOWN = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of Tessera's configuration. `Settings.from_environ` is how it is made; tests build it directly."""
 
-    database_url: str = "sqlite:///var/tessera.db"
-    broker_url: str = ""
+    database_url: str = field(default="sqlite:///var/tessera.db", repr=False)
+    broker_url: str = field(default="", repr=False)
     base_url: str = "http://127.0.0.1:8080"
     listen: str = "127.0.0.1:8080"
     secret_key: str = field(default="", repr=False)
@@ -57,6 +61,7 @@ class Settings:
                 _parse_into(chosen, known.name, text, problems)
         unknown = _unknown_names(values)
         problems += [f"{name} is not a setting of Tessera; remove it or correct its spelling" for name in unknown]
+        problems += _halves(chosen)
         if problems:
             raise ConfigurationError("; ".join(problems))
         return cls(**chosen)
@@ -76,11 +81,23 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     found: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"{path} cannot be read: {reason}; it holds lines such as {PREFIX}LOG_LEVEL=info"
+        ) from None
+    for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("\"'")
+            found[name.strip()] = _unquoted(value.strip())
     return found
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text
 
 
 def _text_of(name: str, values: Mapping[str, str], problems: list[str]) -> str | None:
@@ -105,26 +122,62 @@ def _unknown_names(values: Mapping[str, str]) -> list[str]:
 
 def _url(*schemes: str, example: str) -> Callable[[str], str]:
     def check(text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme not in schemes or not parts.netloc:
-            raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}, for example {example}")
+        parts = _split(text)
+        if parts is None or parts.scheme not in schemes:
+            starts = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValueError(f"must be an address that starts with {starts}, for example {example}")
         return text.rstrip("/")
 
     return check
 
 
+def _split(text: str) -> SplitResult | None:
+    """An address taken apart; None where it has no host, a port out of range, or a character that no address has."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return None
+    clean = text.isascii() and text.isprintable() and " " not in text
+    return parts if clean and parts.hostname else None
+
+
+def _public_url(text: str) -> str:
+    check = _url("http", "https", example="https://cards.example.com")
+    parts = urlsplit(check(text))
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must have no user name, ? or #, for example https://cards.example.com")
+    return check(text)
+
+
 def _database_url(text: str) -> str:
-    if text.startswith(("sqlite:///", "postgresql://", "postgres://")):
-        return text.replace("postgres://", "postgresql://", 1)
-    raise ValueError(
-        "must be sqlite:///path or postgresql://user:password@host/name, for example sqlite:///var/tessera.db"
-    )
+    wrong = "must be sqlite:///path or postgresql://user:password@host/name, for example sqlite:///var/tessera.db"
+    try:
+        url = make_url(text.replace("postgres://", "postgresql://", 1))
+    except (ArgumentError, ValueError):
+        raise ValueError(wrong) from None
+    if url.drivername == "sqlite":
+        return _sqlite_url(url, text, wrong)
+    # a host may also be given as ?host=/path/of/its/socket
+    if url.drivername != "postgresql" or not url.database or not (url.host or url.query.get("host")):
+        raise ValueError(wrong)
+    return text.replace("postgres://", "postgresql://", 1)
+
+
+def _sqlite_url(url: URL, text: str, wrong: str) -> str:
+    """A file: what lives in memory alone would be another database in each process, and gone with it."""
+    if url.host or url.query or not url.database or ":memory:" in url.database:
+        raise ValueError(wrong)
+    if Path(url.database).is_dir():
+        raise ValueError(f"names a folder ({url.database}); name a file in it, for example sqlite:///var/tessera.db")
+    return text
 
 
 def _listen(text: str) -> str:
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("must be host:port, for example 127.0.0.1:8080")
+    named = re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host)
+    if not colon or not named or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+        raise ValueError("must be host:port, for example 127.0.0.1:8080 or [::1]:8080")
     return text
 
 
@@ -153,9 +206,41 @@ def _secret_key(text: str) -> str:
 
 
 def _existing_file(text: str) -> Path:
-    if not Path(text).is_file():
-        raise ValueError(f"names no file ({text}), for example certs/google/service-account.json")
+    try:
+        known = Path(text).is_file()
+    except (OSError, ValueError):
+        known = False
+    if not known:
+        # whoever pastes the file's content instead of its path must not find a key in the log
+        shown = text if len(text) <= LONGEST_PATH_SHOWN and text.isprintable() and "{" not in text else "no path at all"
+        raise ValueError(f"names no file ({shown}), for example certs/google/service-account.json")
     return Path(text)
+
+
+def _key_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9]{10}", text):
+        raise ValueError("must be the ten characters in the name of the key's file, for example ABC123DEFG")
+    return text
+
+
+def _halves(chosen: Mapping[str, Any]) -> list[str]:
+    """Settings that mean nothing without each other."""
+    pairs = (
+        ("apns_key_file", "apns_key_id", "ABC123DEFG", "AuthKey_ABC123DEFG.p8"),
+        ("google_credentials", "google_issuer_id", "3388000000012345678", "certs/google/service-account.json"),
+    )
+    found = []
+    for file, name, name_example, file_example in pairs:
+        if file in chosen and name not in chosen:
+            found.append(_missing(name, file, name_example))
+        if name in chosen and file not in chosen:
+            found.append(_missing(file, name, file_example))
+    return found
+
+
+def _missing(absent: str, present: str, example: str) -> str:
+    name, other = PREFIX + absent.upper(), PREFIX + present.upper()
+    return f"{name} is missing beside {other}, for example {name}={example}"
 
 
 def _issuer(text: str) -> str:
@@ -169,7 +254,7 @@ def _issuer(text: str) -> str:
 PARSERS: dict[str, Callable[[str], Any]] = {
     "database_url": _database_url,
     "broker_url": _url("redis", "rediss", "amqp", example="redis://127.0.0.1:6379/0"),
-    "base_url": _url("http", "https", example="https://cards.example.com"),
+    "base_url": _public_url,
     "listen": _listen,
     "secret_key": _secret_key,
     "certs_dir": Path,
@@ -177,6 +262,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "apns_url": _url("https", example="https://api.push.apple.com"),
     "apns_ca_file": _existing_file,
     "apns_key_file": _existing_file,
+    "apns_key_id": _key_id,
     "google_wallet_url": _url("https", "http", example="https://walletobjects.googleapis.com"),
     "google_credentials": _existing_file,
     "google_issuer_id": _issuer,

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app import settings
 from app.cards.models import Programme
@@ -61,9 +61,11 @@ def import_certificate(arguments: argparse.Namespace) -> int:
             now=system_clock(),
             intermediate=intermediate,
             password=chosen.apple_key_password,
+            teams=dict(_used(chosen)),
         )
     except IdentityError as problem:
-        raise Unprocessable("certificate_refused", str(problem)) from problem
+        hint = "; its password belongs in TESSERA_APPLE_KEY_PASSWORD" if "password" in str(problem) else ""
+        raise Unprocessable("certificate_refused", f"{problem}{hint}") from problem
     say(f"{identity.pass_type_identifier} (team {identity.team_identifier}) until {identity.valid_until:%Y-%m-%d}.")
     return 0
 
@@ -96,22 +98,21 @@ def findings(chosen: Settings) -> list[Finding]:
     """The state of every pass type that a programme uses or that has a folder."""
     used = _used(chosen)
     folders = sorted(one.name for one in chosen.certs_dir.glob("pass.*") if one.is_dir())
-    wanted = {**dict.fromkeys(folders), **used}
     identities = Identities(chosen.certs_dir, password=chosen.apple_key_password)
     now = system_clock()
-    known = identities.problems([(one, team) for one, team in wanted.items() if team], at=now)
-    others = [one for one, team in wanted.items() if not team]
-    return known + [identities.finding(one, at=now) for one in others]
+    others = [one for one in folders if one not in dict(used)]
+    return identities.problems(used, at=now) + [identities.finding(one, at=now) for one in others]
 
 
-def _used(chosen: Settings) -> dict[str, str]:
+def _used(chosen: Settings) -> list[tuple[str, str]]:
+    """Pass types and teams of all programmes."""
     database = Database(chosen.database_url)
     try:
         with database.reading() as session:
             rows = session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
-            return dict(rows.tuples().all())
-    except OperationalError:
-        return {}  # no database yet: certificates come before it
+            return list(rows.tuples().all())
+    except DBAPIError:
+        return []  # no database yet: certificates come before it
     finally:
         database.close()
 

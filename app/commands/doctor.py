@@ -13,26 +13,38 @@ from urllib.parse import urlsplit
 
 import pycurl
 import requests
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app import settings
 from app.cards.models import Programme
-from app.clock import system_clock
+from app.clock import milliseconds, system_clock
 from app.commands import certs
 from app.commands.setup import say
 from app.db import Database
 from app.errors import AppError, ConfigurationError
-from app.migrations.run import is_current
+from app.migrations.run import is_current, is_newer
+from app.outbox.models import Target
 from app.settings import Settings
 from app.vault import Vault, load_secret
 from app.wallets.google.client import GoogleClient
+from passes.apple.provider_token import provider_token
+from passes.errors import PassError
 from passes.google import api
 from passes.outcome import Outcome
 
 TIMEOUT_S = 5
 SKEW_S = 5
 LEAST_FREE = 0.05
+QUEUE_LATE_S = 60
+ANY_TEAM = "AAAAAAAAAA"
+# where a check cannot be made at all
+LAST_HINTS = {
+    "database": "start the database, and check TESSERA_DATABASE_URL",
+    "secret": "make TESSERA_VAR_DIR a folder that this user can write",
+    "google": "open the way to Google (TCP 443), and check the TESSERA_GOOGLE_ settings",
+    "disk": "make TESSERA_VAR_DIR a folder that this user can write",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +81,10 @@ def _safely(examine: Callable[[Settings], Iterator[Check]], chosen: Settings) ->
     try:
         yield from examine(chosen)
     except (OSError, SQLAlchemyError, ConfigurationError, AppError, ValueError) as problem:
-        yield Check(subject=name, state="broken", sentence=" ".join(str(problem).split())[:300])
+        reason = str(problem.orig) if isinstance(problem, DBAPIError) else str(problem)
+        yield Check(
+            subject=name, state="broken", sentence=" ".join(reason.split())[:300], hint=LAST_HINTS.get(name, "")
+        )
 
 
 def _address(chosen: Settings) -> Iterator[Check]:
@@ -96,6 +111,14 @@ def _secret(chosen: Settings) -> Iterator[Check]:
 def _database(chosen: Settings) -> Iterator[Check]:
     database = Database(chosen.database_url)
     try:
+        if is_newer(database):
+            yield Check(
+                subject="database",
+                state="broken",
+                sentence="A newer release of Tessera has migrated this database.",
+                hint="start that release, or restore a backup made with this one",
+            )
+            return
         if not is_current(database):
             yield Check(
                 subject="database",
@@ -106,6 +129,7 @@ def _database(chosen: Settings) -> Iterator[Check]:
             return
         yield Check(subject="database", state="ok", sentence=f"{database.engine.dialect.name} answers, migrated.")
         yield from _personal_data(chosen, database)
+        yield from _queue(database)
         yield from _database_clock(database)
     finally:
         database.close()
@@ -117,11 +141,42 @@ def _personal_data(chosen: Settings, database: Database) -> Iterator[Check]:
         sealed = session.execute(text("SELECT sealed FROM member WHERE sealed IS NOT NULL LIMIT 1")).scalar()
         programmes = session.scalars(select(Programme.slug).where(Programme.status == "live")).all()
     if sealed is not None:
-        vault.open(bytes(sealed))
-        yield Check(subject="secret", state="ok", sentence="It opens the members' data in this database.")
+        yield _opens(vault, bytes(sealed))
     if not programmes:
         hint = "make one at /admin, or POST /api/v1/programmes"
         yield Check(subject="programmes", state="warning", sentence="There is no live programme.", hint=hint)
+
+
+def _opens(vault: Vault, sealed: bytes) -> Check:
+    try:
+        vault.open(sealed)
+    except ConfigurationError:
+        return Check(
+            subject="secret",
+            state="broken",
+            sentence="The members' data in this database was sealed with another secret.",
+            hint="set TESSERA_SECRET_KEY, or put back secret.key, as it was when the database was made",
+        )
+    return Check(subject="secret", state="ok", sentence="It opens the members' data in this database.")
+
+
+def _queue(database: Database) -> Iterator[Check]:
+    """How long the card that has waited longest is behind what its phone should show."""
+    late = select(func.count(), func.min(Target.dirty_since)).where(
+        Target.want > Target.done, Target.state == "live", Target.not_before <= milliseconds(system_clock())
+    )
+    with database.reading() as session:
+        count, since_ms = session.execute(late).one()
+    waited_s = (milliseconds(system_clock()) - since_ms) / 1000 if count else 0
+    if waited_s <= QUEUE_LATE_S:
+        yield Check(subject="queue", state="ok", sentence=f"{count} cards are due to be told to their phones.")
+        return
+    yield Check(
+        subject="queue",
+        state="warning",
+        sentence=f"{count} cards are due to be told to their phones, the first for {waited_s:.0f} s.",
+        hint="start delivery (tessera run, or tessera worker), and see /admin/deliveries for what holds it up",
+    )
 
 
 def _database_clock(database: Database) -> Iterator[Check]:
@@ -168,6 +223,8 @@ def _certificates(chosen: Settings) -> Iterator[Check]:
 
 def _apns(chosen: Settings) -> Iterator[Check]:
     """Whether a TLS connection to APNs can be made; who we are is shown only when a push is sent."""
+    if chosen.apns_key_file:
+        yield _push_key(chosen.apns_key_file, chosen.apns_key_id)
     handle = pycurl.Curl()
     try:
         handle.setopt(pycurl.URL, chosen.apns_url)
@@ -188,6 +245,15 @@ def _apns(chosen: Settings) -> Iterator[Check]:
         handle.close()
 
 
+def _push_key(file: Path, key_id: str) -> Check:
+    try:
+        provider_token(file.read_bytes(), key_id=key_id, team=ANY_TEAM, at=system_clock())
+    except (OSError, PassError) as problem:
+        hint = "download the .p8 key again (Apple shows it once), or unset TESSERA_APNS_KEY_FILE"
+        return Check(subject="apns", state="broken", sentence=f"{file}: {problem}.", hint=hint)
+    return Check(subject="apns", state="ok", sentence=f"{file} makes push tokens.")
+
+
 def _google(chosen: Settings) -> Iterator[Check]:
     if not chosen.google_ready:
         hint = "set TESSERA_GOOGLE_CREDENTIALS and TESSERA_GOOGLE_ISSUER_ID"
@@ -202,8 +268,12 @@ def _google(chosen: Settings) -> Iterator[Check]:
         said = f"{answer.status or 'no answer'} {answer.reason} {answer.message}".strip()
         yield Check(subject="google", state="broken", sentence=f"Google Wallet says: {said}.", hint=hint)
     keys = requests.get(chosen.google_root_keys_url, timeout=TIMEOUT_S)
-    state = "ok" if keys.ok else "broken"
-    yield Check(subject="google", state=state, sentence=f"Callback root keys: {keys.status_code}.")
+    yield Check(
+        subject="google",
+        state="ok" if keys.ok else "broken",
+        sentence=f"{chosen.google_root_keys_url} answers {keys.status_code}.",
+        hint="" if keys.ok else "correct TESSERA_GOOGLE_ROOT_KEYS_URL; without these keys no callback is believed",
+    )
     if keys.headers.get("Date"):
         theirs = datetime.strptime(keys.headers["Date"], "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=UTC)
         yield _skew("Google", theirs)
@@ -211,11 +281,16 @@ def _google(chosen: Settings) -> Iterator[Check]:
 
 def _disk(chosen: Settings) -> Iterator[Check]:
     chosen.var_dir.mkdir(parents=True, exist_ok=True)
-    usage = shutil.disk_usage(Path(chosen.var_dir))
-    share = usage.free / usage.total
+    usage = shutil.disk_usage(chosen.var_dir)
+    yield disk_check(free_bytes=usage.free, total_bytes=usage.total)
+
+
+def disk_check(*, free_bytes: int, total_bytes: int) -> Check:
+    """Whether there is room to go on."""
+    share = free_bytes / max(1, total_bytes)
     state = "ok" if share >= LEAST_FREE else "broken"
     hint = "" if state == "ok" else "free some space: a full disk stops every write"
-    yield Check(subject="disk", state=state, sentence=f"{share:.0%} of the disk is free.", hint=hint)
+    return Check(subject="disk", state=state, sentence=f"{share:.0%} of the disk is free.", hint=hint)
 
 
 def _service(chosen: Settings) -> Iterator[Check]:

@@ -14,6 +14,7 @@ from app.cards import programmes
 from app.cards.models import Programme, Store
 from app.commands.serving import prepare
 from app.errors import NotFound, Unprocessable
+from app.staff import rules
 from app.staff import service as staff
 from app.staff.models import ROLES, Staff
 from app.world import World, open_world
@@ -67,7 +68,7 @@ def init(arguments: argparse.Namespace) -> int:
     if owners:
         say("There is an owner already; the database is up to date.")
     else:
-        email = arguments.email or input("E-mail address of the owner: ")
+        email = arguments.email or _asked("E-mail address of the owner: ")
         _add(world, email=email, role="owner", name="", programme=None, store=None)
         say(f"Owner {email} created. Sign in at {chosen.base_url}/login")
     say("Next: `tessera doctor` says what is still to configure, one line for each finding.")
@@ -174,10 +175,17 @@ def _add(world: World, *, email: str, role: str, name: str, programme: str | Non
         )
 
 
+def _asked(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        raise Unprocessable("no_answer", "Nobody is there to be asked; give the address with --email.") from None
+
+
 def _password() -> str:
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("Password (at least 10 characters): ")
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"Password (at least {rules.SHORTEST_PASSWORD} characters): ")
     if getpass.getpass("Once more: ") != first:
         raise Unprocessable("passwords_differ", "The two passwords differ; run the command again.")
     return first

@@ -13,6 +13,7 @@ from app.db import Database
 from app.errors import ConfigurationError
 
 LOCK = 7_365_738
+NEWER = "the database was migrated by a newer release of Tessera; start that release instead"
 
 
 def migrate(database: Database) -> None:
@@ -44,11 +45,20 @@ def is_current(database: Database) -> bool:
         return _revision(connection) == _head()
 
 
-def _upgrade(connection: Connection) -> None:
-    revision = _revision(connection)
+def is_newer(database: Database) -> bool:
+    """Whether a newer release has migrated the database."""
+    with database.engine.connect() as connection:
+        return _is_unknown(_revision(connection))
+
+
+def _is_unknown(revision: str | None) -> bool:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise ConfigurationError("the database was migrated by a newer release of Tessera; start that release instead")
+    return revision is not None and revision not in known
+
+
+def _upgrade(connection: Connection) -> None:
+    if _is_unknown(_revision(connection)):
+        raise ConfigurationError(NEWER)
     connection.rollback()
     config = _config()
     config.attributes["connection"] = connection
