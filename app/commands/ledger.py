@@ -1,4 +1,4 @@
-"""`tessera ledger verify`: recompute the books."""
+"""`tessera ledger verify` and `tessera audit verify`: recompute what must never have been changed."""
 
 import argparse
 
@@ -6,13 +6,18 @@ from app import settings
 from app.commands.serving import require_current
 from app.commands.setup import say
 from app.ledger import verify
+from app.staff import audit
 from app.world import open_world
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The commands of the ledger."""
+    """The commands of the ledger and of the audit log."""
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="verb", required=True)
     ledger.add_parser("verify", help="recompute every balance; exit 1 at any difference").set_defaults(func=run_verify)
+    trail = commands.add_parser("audit", help="who did what").add_subparsers(dest="verb", required=True)
+    trail.add_parser("verify", help="recompute the chain of events; exit 1 where it is broken").set_defaults(
+        func=run_audit_verify
+    )
 
 
 def run_verify(_arguments: argparse.Namespace) -> int:
@@ -24,4 +29,17 @@ def run_verify(_arguments: argparse.Namespace) -> int:
     for line in found:
         say(line)
     say("The ledger adds up." if not found else f"{len(found)} differences.")
+    return 1 if found else 0
+
+
+def run_audit_verify(_arguments: argparse.Namespace) -> int:
+    """Print each break on a line, then the digest of the last event, to be kept elsewhere."""
+    chosen = settings.load()
+    require_current(chosen)
+    with open_world(chosen).database.reading() as session:
+        found = audit.differences(session)
+        last = audit.last_digest(session)
+    for line in found:
+        say(line)
+    say(f"The audit log is whole up to {last}." if not found else f"{len(found)} breaks.")
     return 1 if found else 0

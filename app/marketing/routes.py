@@ -99,7 +99,7 @@ def cancel(public_id: str) -> Response:
         with world().database.unit_of_work() as writing:
             found = _own_offer(writing, public_id)
             offers.cancel(writing, found, now=now)
-            _note(writing, "offer cancelled", found, now)
+            _note(writing, "offer_cancelled", found, now)
         flash(gettext("The offer is cancelled; it is leaving the cards now."), "good")
     except AppError as refusal:
         flash(gettext(refusal.public), "bad")
@@ -124,7 +124,7 @@ def _schedule(values: Mapping[str, str], now: datetime) -> str | Response:
             made = offers.create(writing, form.draft, by=current_staff().actor, now=now)
         except AppError as refusal:
             return _form_page(writing, programme, form.wrong(refusal.errors), show=True)
-        _note(writing, "offer scheduled", made, now)
+        _note(writing, "offer_scheduled", made, now)
     flash(gettext("Scheduled. It starts and ends by itself."), "good")
     return redirect(url_for("marketing.offer", public_id=made.public_id), 303)
 
@@ -188,7 +188,7 @@ def _note(writing: Session, action: str, found: Offer, now: datetime) -> None:
         writing,
         actor=current_staff().actor,
         action=action,
-        subject=found.public_id,
+        subject=f"offer:{found.public_id}",
         before=None,
         after=after,
         reason="",

@@ -65,7 +65,7 @@ class Throttle(Base):
 
 
 class AuditEvent(Base):
-    """Who did what, when, to what; append-only by trigger."""
+    """Who did what, when, to what; append-only by trigger, and each event's digest covers the one before it."""
 
     __tablename__ = "audit_event"
 
@@ -77,5 +77,7 @@ class AuditEvent(Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     reason: Mapped[str] = mapped_column(default="")
+    previous: Mapped[str] = mapped_column(unique=True)
+    digest: Mapped[str]
 
     __table_args__ = (Index("ix_audit_event_subject", "subject"),)

@@ -96,7 +96,7 @@ def test_an_offer_is_scheduled_in_the_local_time_that_was_typed(
     assert offer.ends_at.isoformat() == "2026-11-20T21:00:00+00:00"
     assert offer.texts["tr"]["title"] == "Çayın yanında simit"
     with world.database.reading() as session:
-        assert "offer scheduled" in session.scalars(select(AuditEvent.action)).all()
+        assert "offer_scheduled" in session.scalars(select(AuditEvent.action)).all()
     page = marketer.get(answer.location).text
     assert "Çayın yanında simit" in page
     assert "Scheduled" in page
