@@ -14,6 +14,7 @@ from app.admin.texts import gettext, ngettext
 from app.clock import milliseconds
 from app.delivery import queries
 from app.delivery.queries import Behind, SenderState
+from app.i18n import translate
 from app.staff.guards import StaffIdentity
 from app.wallets.apple.identities import URGENT_DAYS
 from app.wallets.apple.models import DeviceLog
@@ -172,7 +173,8 @@ def _expires(world: World, session: Session, me: StaffIdentity, now: datetime) -
     troubles = [
         Trouble(
             tone="bad" if one.tone == "bad" or (one.finding.days_left or 0) <= URGENT_DAYS else "warn",
-            sentence=one.finding.sentence + (" " + gettext("The till goes on.") if one.tone == "bad" else ""),
+            sentence=translate(one.finding.sentence)
+            + (" " + gettext("The till goes on.") if one.tone == "bad" else ""),
             href="/admin/certificates",
             label=label,
         )

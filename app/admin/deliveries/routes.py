@@ -102,7 +102,7 @@ def card(number: str) -> AnyResponse:
     try:
         face, fault = pass_json(parts, view), ""
     except AppError as problem:
-        face, fault = None, problem.public
+        face, fault = None, words.sentence(problem)
     return shown(
         "card.html", card=fresh, view=view, wallets=wallets, events=events, face=face, fault=fault, words=words,
         grouped=stories.number(fresh),

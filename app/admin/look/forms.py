@@ -38,6 +38,7 @@ def parse(form: Mapping[str, str], kept: Design) -> LookForm:
             raw[name] |= {language: typed} if typed else {}
     for name in LINES:
         errors |= _text_problem(name, str(raw[name]).strip(), 200)
+    errors |= _contrast_problems(raw)
     try:
         design = Design.parse(raw)
     except Unprocessable as problem:
@@ -61,6 +62,15 @@ def _text_problem(field: str, text: str, longest: int) -> dict[str, str]:
     if any(unicodedata.category(symbol) in UNSHOWABLE and symbol != "\n" for symbol in text):
         return {field: gettext("This holds a character that phones cannot show; type it again.")}
     return {}
+
+
+def _contrast_problems(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Said together with all other faults: a design is checked for contrast only once each of its fields is right."""
+    background, text, label = (str(raw[name]).strip().lower() for name in COLORS)
+    if not all(HEX.fullmatch(color) for color in (background, text, label)):
+        return {}
+    colors = Design(background_color=background, foreground_color=text, label_color=label)
+    return {name: _words(name, "", raw) for name in colors.unreadable()}
 
 
 def _words(name: str, text: str, raw: Mapping[str, Any]) -> str:

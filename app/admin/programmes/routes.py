@@ -124,8 +124,6 @@ def add_store(slug: str) -> AnyResponse:
             )  # fmt: skip
             after = {"store": store.public_id, "name": store.name, "timezone": store.timezone}
             _note(writing, row, "store_created", after=after)
-            if store.latitude is not None:
-                programmes.redesigned(writing, row, now=parts.clock())
     except Conflict as problem:
         return _stores_page(programme, {"name": words.sentence(problem)}, request.form, status=problem.status)
     except Unprocessable as problem:

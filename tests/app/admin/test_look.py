@@ -118,6 +118,13 @@ def test_a_faulty_design_is_refused_beside_its_field_with_the_input_kept(
     assert certified.fresh().design_version == 1
 
 
+def test_every_fault_is_said_at_once(operator: Browser, certified: Office) -> None:
+    answer = operator.send(LOOK, **fields(certified, background_color="#eeeeee", website="nope"), do="publish")
+
+    for field in ("foreground_color", "label_color", "website"):
+        assert f'id="e-{field}"' in answer.text
+
+
 def test_markup_in_a_text_stays_text(operator: Browser, certified: Office) -> None:
     answer = operator.send(LOOK, **fields(certified, **{"about-tr": "<script>alert(1)</script>"}), do="preview")
 
