@@ -176,14 +176,14 @@ def _sqlite_url(url: URL, text: str, wrong: str) -> str:
 def _listen(text: str) -> str:
     host, colon, port = text.rpartition(":")
     named = re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host)
-    if not colon or not named or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+    if not colon or not named or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ValueError("must be host:port, for example 127.0.0.1:8080 or [::1]:8080")
     return text
 
 
 def _whole(low: int, high: int, example: int) -> Callable[[str], int]:
     def check(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}, for example {example}")
         return int(text)
 
@@ -244,7 +244,7 @@ def _missing(absent: str, present: str, example: str) -> str:
 
 
 def _issuer(text: str) -> str:
-    if not re.fullmatch(r"\d{1,30}", text):
+    if not re.fullmatch(r"[0-9]{1,30}", text):
         raise ValueError(
             "must be the digits that the Google Pay & Wallet console shows, for example 3388000000012345678"
         )

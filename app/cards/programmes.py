@@ -24,7 +24,7 @@ from app.outbox.service import Lane
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 PASS_TYPE = re.compile(r"pass(\.[A-Za-z0-9-]+)+")
 TEAM = re.compile(r"[A-Z0-9]{10}")
-MULTIPLIER = re.compile(r"\d{1,2}(\.\d{1,2})?")
+MULTIPLIER = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
