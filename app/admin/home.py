@@ -23,7 +23,6 @@ from app.world import World
 ALIVE_WITHIN = timedelta(seconds=60)
 LATE_AFTER = timedelta(minutes=2)
 LOG_SPAN = timedelta(days=7)
-FAR_AWAY_DAYS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from app.i18n import translate
 from passes.apple.push import MEANINGS
 from passes.outcome import Outcome
 
-ROLES = ("owner", "operator", "marketer", "approver", "manager", "cashier", "support", "auditor", "integrator")
 STATUS_CAUSE = re.compile(r"status-(\d{3})")
 
 

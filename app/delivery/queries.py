@@ -57,18 +57,13 @@ class SenderState:
 
 def behind(session: Session, *, now_ms: int) -> list[Behind]:
     """What is owed, by channel and cause; empty when every phone is up to date."""
+    # the same expressions in both places: PostgreSQL groups only by what has the same parameters
+    kinds = (Target.channel, Target.state, Target.attempts > 1, Sender.breaker_until > now_ms)
     rows = session.execute(
-        select(
-            Target.channel,
-            Target.state,
-            Target.attempts > 1,
-            Sender.breaker_until > now_ms,
-            func.count(),
-            func.min(Target.dirty_since),
-        )
+        select(*kinds, func.count(), func.min(Target.dirty_since))
         .join(Sender, Sender.id == Target.sender_id)
         .where(Target.want > Target.done, Target.state != "gone")
-        .group_by(Target.channel, Target.state, Target.attempts > 1, Sender.breaker_until > now_ms)
+        .group_by(*kinds)
     )
     found: dict[tuple[str, str], Behind] = {}
     for channel, state, failing, stopped, count, oldest in rows:
