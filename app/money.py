@@ -8,7 +8,7 @@ from babel.numbers import format_currency, get_currency_precision, is_currency
 from app.errors import Sentence, Unprocessable
 
 LARGEST_MINOR = 10**9
-AMOUNT = re.compile(r"\d{1,12}(\.\d{1,4})?")
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
 
 
 def exponent(currency: str) -> int:

@@ -169,12 +169,12 @@ def _queue(database: Database) -> Iterator[Check]:
         count, since_ms = session.execute(late).one()
     waited_s = (milliseconds(system_clock()) - since_ms) / 1000 if count else 0
     if waited_s <= QUEUE_LATE_S:
-        yield Check(subject="queue", state="ok", sentence=f"{count} cards are due to be told to their phones.")
+        yield Check(subject="queue", state="ok", sentence=f"Cards that wait for their phones to be told: {count}.")
         return
     yield Check(
         subject="queue",
         state="warning",
-        sentence=f"{count} cards are due to be told to their phones, the first for {waited_s:.0f} s.",
+        sentence=f"Cards that wait for their phones to be told: {count}, the first for {waited_s:.0f} s.",
         hint="start delivery (tessera run, or tessera worker), and see /admin/deliveries for what holds it up",
     )
 
