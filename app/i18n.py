@@ -1,5 +1,6 @@
 """Languages: English, Turkish and Indonesian are complete; the English text is the key."""
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from flask_babel import Babel, gettext
 
 from app.errors import Sentence
 
+LOGGER = logging.getLogger(__name__)
 LANGUAGES = ("en", "tr", "id")
 NAMES = {"en": "English", "tr": "Türkçe", "id": "Bahasa Indonesia"}
+MOST_NOTED = 1000
 FOLDER = Path(__file__).parent / "translations"
 
 
@@ -19,7 +22,9 @@ def install(app: Flask) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "en"
     app.config["BABEL_DEFAULT_TIMEZONE"] = "UTC"
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
-    Babel(app, locale_selector=page_language)
+    babel = Babel(app, locale_selector=page_language)
+    with app.app_context():  # pages read the same catalogues as passes and mails, each loaded once
+        babel.domain_instance.cache.update({(one, "messages"): _catalog(one) for one in LANGUAGES})
 
 
 def page_language() -> str:
@@ -56,4 +61,29 @@ def text(language: str, message: str, **values: object) -> str:
 
 @cache
 def _catalog(language: str) -> NullTranslations:
-    return Translations.load(FOLDER, [language])
+    found = Translations.load(FOLDER, [language])
+    if language != "en":
+        found.add_fallback(_Missing(language))
+    return found
+
+
+class _Missing(NullTranslations):
+    """What a catalogue lacks is said in English, and logged once."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self._language = language
+        self._told: set[str] = set()
+
+    def gettext(self, message: str) -> str:
+        self._note(message)
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        self._note(msgid1)
+        return msgid1 if n == 1 else msgid2
+
+    def _note(self, message: str) -> None:
+        if message not in self._told and len(self._told) < MOST_NOTED:
+            self._told.add(message)
+            LOGGER.warning("no %s text for %r", self._language, message)

@@ -14,6 +14,7 @@ from app.errors import Sentence, Unprocessable
 from app.vault import Vault
 
 LONGEST_NAME = 200
+DOTTED_I = {"tr", "az"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,11 @@ def short_name(name: str) -> str:
     return f"{parts[0]} {parts[-1][0]}." if len(parts) > 1 else name
 
 
-def initials(name: str) -> str:
-    """One or two letters for a round badge."""
+def initials(name: str, language: str = "en") -> str:
+    """One or two letters for a round badge; a Turkish i keeps its dot."""
     parts = name.split()
-    letters = [part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)]
-    return "".join(letters).upper()
+    letters = "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts))
+    return (letters.replace("i", "İ") if language in DOTTED_I else letters).upper()
 
 
 def _vault(session: Session) -> Vault:

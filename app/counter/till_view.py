@@ -55,7 +55,7 @@ def at_till(session: Session, card: Card, *, store: Store | None, actor: str, la
     recent = ledger.history(session, card.id, limit=RECENT)
     return TillView(
         card=card,
-        initials=people.initials(person.name),
+        initials=people.initials(person.name, card.member.language),
         short_name=people.short_name(person.name),
         tier=card.tier.name if card.tier else None,
         tier_color=card.tier.background_color if card.tier else None,
