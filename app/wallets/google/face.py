@@ -164,7 +164,7 @@ def _module(id: str, header: str, body: str, language: str) -> TextModule:
 
 
 def _page_link(view: CardView, at: Place) -> Link:
-    words = LocalizedText(value=text(view.language, "Your card, history and settings"), language=view.language)
+    words = LocalizedText(value=text(view.language, "Your card page"), language=view.language)
     return Link(uri=f"{at.base_url}/c/{view.link}", description=words, id="page")
 
 
