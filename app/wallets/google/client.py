@@ -99,7 +99,7 @@ class GoogleClient:
         """
         path = self._settings.google_credentials
         if path is None:
-            raise _not_configured("Google Wallet is not configured", "TESSERA_GOOGLE_CREDENTIALS is not set")
+            raise _not_configured("Google Wallet is not configured here.", "TESSERA_GOOGLE_CREDENTIALS is not set")
         try:
             found = path.stat()
             stamp = (found.st_mtime_ns, found.st_size)
@@ -108,7 +108,7 @@ class GoogleClient:
                     self._account = _load(path, stamp)
                 return self._account
         except (OSError, ValueError, KeyError, TypeError, IdentityError, GoogleAuthError) as problem:
-            words = "the service account's key file cannot be used"
+            words = "The service account's key file cannot be used."
             raise _not_configured(words, f"{path}: {problem}") from problem
 
     def call(self, request: Request, *, given_up: bool = False) -> Answer:
@@ -190,4 +190,4 @@ def _stopped(meaning: Meaning, message: str) -> Answer:
 
 
 def _not_configured(public: str, detail: str) -> Busy:
-    return Busy("google_not_configured", f"{public}.", detail=detail, retry_after_s=600)
+    return Busy("google_not_configured", public, detail=detail, retry_after_s=600)
