@@ -110,7 +110,7 @@ def _used(chosen: Settings) -> list[tuple[str, str]]:
     try:
         with database.reading() as session:
             rows = session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
-            return list(rows.tuples().all())
+            return [(pass_type, team) for pass_type, team in rows]
     except DBAPIError:
         return []  # no database yet: certificates come before it
     finally:
