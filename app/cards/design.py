@@ -102,7 +102,10 @@ def _parse_one(name: str, value: Any, errors: dict[str, str]) -> Any:
 
 
 def _line(name: str, value: Any, errors: dict[str, str]) -> str:
-    text = str(value).strip()
+    if not isinstance(value, str):
+        errors[name] = "Write this as text."
+        return ""
+    text = value.strip()
     if len(text) > 200:
         errors[name] = "This has at most 200 characters."
     if name == "website" and text and not text.startswith(("https://", "http://")):

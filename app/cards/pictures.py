@@ -4,7 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from app.errors import Unprocessable
 
@@ -41,11 +41,13 @@ def checked(slot: str, content: bytes) -> Picture:
         raise _refusal(slot, "A picture has at most 2 MB; save it smaller.")
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            _check_size(slot, image.width, image.height)
-            image.load()
-            clean = image.convert("RGBA")
+            if image.width * image.height > LARGEST_PIXELS:
+                raise _refusal(slot, "A picture has at most 4 million pixels; save it smaller.")
+            # a camera notes how it was held; the note is not kept, so the picture itself is turned
+            clean = ImageOps.exif_transpose(image).convert("RGBA")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
         raise _refusal(slot, "This is not a PNG or JPEG picture, or it is damaged.") from problem
+    _check_size(slot, clean.width, clean.height)
     sink = io.BytesIO()
     clean.save(sink, "PNG", optimize=True)
     data = sink.getvalue()
@@ -54,8 +56,6 @@ def checked(slot: str, content: bytes) -> Picture:
 
 def _check_size(slot: str, width: int, height: int) -> None:
     least_width, least_height, wanted = SLOTS[slot]
-    if width * height > LARGEST_PIXELS:
-        raise _refusal(slot, "A picture has at most 4 million pixels; save it smaller.")
     if width < least_width or height < least_height or (slot in SQUARE and width != height):
         raise _refusal(slot, f"The {slot} is {wanted}; this one is {width} × {height}.")
 

@@ -100,10 +100,9 @@ def prepare(chosen: Settings) -> None:
     """
     try:
         load_secret(chosen.secret_key, chosen.var_dir)
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "secret.key holds no secret"
+    except OSError as problem:
         raise ConfigurationError(
-            f"TESSERA_VAR_DIR {chosen.var_dir} cannot be used: {reason}; name a folder that can be written, such as var"
+            f"TESSERA_VAR_DIR {chosen.var_dir} cannot be used: {problem.strerror}; name one to write to, such as var"
         ) from problem
     try:
         database = Database(chosen.database_url)
