@@ -22,6 +22,7 @@ def install(app: Flask) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "en"
     app.config["BABEL_DEFAULT_TIMEZONE"] = "UTC"
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
+    app.jinja_env.globals["capitals"] = capitals
     babel = Babel(app, locale_selector=page_language)
     with app.app_context():  # pages read the same catalogues as passes and mails, each loaded once
         babel.domain_instance.cache.update({(one, "messages"): _catalog(one) for one in LANGUAGES})
@@ -51,6 +52,11 @@ def translate(message: str) -> str:
     if isinstance(message, Sentence):
         return str(gettext(message.msgid, **message.values))
     return str(gettext(message)) if message else ""
+
+
+def capitals(words: str, language: str) -> str:
+    """*words* in capitals as that language has them: a Turkish i keeps its dot."""
+    return (words.replace("i", "İ") if nearest(language) == "tr" else words).upper()
 
 
 def text(language: str, message: str, **values: object) -> str:

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.cards.models import Member
 from app.errors import Sentence, Unprocessable
+from app.i18n import capitals
 from app.vault import Vault
 
 LONGEST_NAME = 200
-DOTTED_I = {"tr", "az"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ def initials(name: str, language: str = "en") -> str:
     """One or two letters for a round badge; a Turkish i keeps its dot."""
     parts = name.split()
     letters = "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts))
-    return (letters.replace("i", "İ") if language in DOTTED_I else letters).upper()
+    return capitals(letters, language)
 
 
 def _vault(session: Session) -> Vault:

@@ -57,7 +57,7 @@ def at_till(session: Session, card: Card, *, store: Store | None, actor: str, la
         card=card,
         initials=people.initials(person.name, card.member.language),
         short_name=people.short_name(person.name),
-        tier=card.tier.name if card.tier else None,
+        tier=(card.tier.texts.get(language) or card.tier.name) if card.tier else None,
         tier_color=card.tier.background_color if card.tier else None,
         balance=balance,
         deficit=ledger.deficit_of(session, card.member_id),

@@ -126,7 +126,7 @@ def _row(offer: Offer, figures: Results | None, now: datetime, language: str) ->
         title=offer.title,
         state=names[offer.state],
         tone=TONES[offer.state],
-        who=offer.tier.name if offer.tier else gettext("Everybody"),
+        who=(offer.tier.texts.get(language) or offer.tier.name) if offer.tier else gettext("Everybody"),
         when=f"{_clock(offer.starts_at, offer, language)} – {_clock(offer.ends_at, offer, language)}",
         left=_left(offer, now, language),
         results=figures,

@@ -21,7 +21,7 @@ from sqlalchemy import select
 import app as product
 from app.cards import codes, people
 from app.cards.models import Card, Programme
-from app.i18n import text, translate
+from app.i18n import capitals, text, translate
 from app.ledger import service as ledger
 from app.offers import service as offers
 from app.staff import service as staff_service
@@ -354,6 +354,11 @@ def test_google_classes_carry_every_language_and_objects_the_members(world: Worl
 )
 def test_initials_follow_the_capitals_of_the_members_language(name: str, language: str, letters: str) -> None:
     assert people.initials(name, language) == letters
+
+
+def test_labels_of_a_drawn_card_take_the_capitals_of_its_language() -> None:
+    assert capitals("Altın için kişi", "tr") == "ALTIN İÇİN KİŞİ"
+    assert capitals("For this tier", "en") == "FOR THIS TIER"
 
 
 def test_a_card_number_survives_turkish_keyboards() -> None:
