@@ -73,6 +73,7 @@ def become_member(running: Demo, browser: Browser) -> str:
     page.get_by_role("button", name="Make my card").click()
     path = "/c/" + page.url.partition("/c/")[2].partition("?")[0]
     page.locator("a.wallet").first.click()
+    page.get_by_role("heading", name="Added to Wallet").wait_for()
     page.goto(f"{running.phone_browser('google')}{path}")
     page.locator("a.wallet").first.click()
     page.get_by_role("button", name="Add to Google Wallet").click()
