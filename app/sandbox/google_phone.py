@@ -47,6 +47,7 @@ class GooglePhone:
         self._saving = True
         try:
             ids = self._wallet.save(jwt, self.account)
+            self._inbox.join()  # its own save comes back as an event: heard later, it would undo a quick deletion
         except ValueError as refusal:
             with self.changed:
                 self._tell(self.diary.open("opened a save link"), f"Google refused it: {refusal}", bad=True)
