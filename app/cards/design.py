@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app.cards import texts
 from app.errors import Unprocessable
 
 HEX = re.compile(r"#[0-9a-f]{6}")
@@ -98,6 +99,8 @@ def _parse_one(name: str, value: Any, errors: dict[str, str]) -> Any:
     if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
         errors[name] = 'Write the texts by language, for example {"en": "Points", "tr": "Puan"}.'
         return {}
+    if not all(texts.is_showable(text, lines=True) for text in value.values()):
+        errors[name] = "A text holds a character that cannot be shown; type it again."
     return {str(language): text.strip()[:2000] for language, text in value.items() if text.strip()}
 
 
@@ -106,6 +109,8 @@ def _line(name: str, value: Any, errors: dict[str, str]) -> str:
         errors[name] = "Write this as text."
         return ""
     text = value.strip()
+    if not texts.is_showable(text):
+        errors[name] = "This holds a character that cannot be shown; type it again."
     if len(text) > 200:
         errors[name] = "This has at most 200 characters."
     if name == "website" and text and not text.startswith(("https://", "http://")):

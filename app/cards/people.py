@@ -9,6 +9,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.orm import Session
 
+from app.cards import texts
 from app.cards.models import Member
 from app.errors import Sentence, Unprocessable
 from app.i18n import capitals
@@ -96,7 +97,7 @@ def _name(text: str, errors: dict[str, str]) -> str:
         errors["name"] = "Write a name."
     elif len(clean) > LONGEST_NAME:
         errors["name"] = Sentence("A name has at most %(most)s characters.", most=LONGEST_NAME)
-    elif any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} for c in clean):
+    elif not texts.is_showable(clean):
         errors["name"] = "The name holds a character that cannot be shown; type it again."
     return clean
 

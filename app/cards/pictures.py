@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import struct
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -45,7 +46,14 @@ def checked(slot: str, content: bytes) -> Picture:
                 raise _refusal(slot, "A picture has at most 4 million pixels; save it smaller.")
             # a camera notes how it was held; the note is not kept, so the picture itself is turned
             clean = ImageOps.exif_transpose(image).convert("RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as problem:
         raise _refusal(slot, "This is not a PNG or JPEG picture, or it is damaged.") from problem
     _check_size(slot, clean.width, clean.height)
     sink = io.BytesIO()

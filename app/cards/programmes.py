@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import i18n, ids, money
-from app.cards import expansion, pictures
+from app.cards import expansion, pictures, texts
 from app.cards.design import HEX, Design
 from app.cards.models import Asset, Programme, Store, Tier
 from app.clock import milliseconds
@@ -22,7 +22,7 @@ from app.outbox import service as outbox
 from app.outbox.service import Lane
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
-PASS_TYPE = re.compile(r"pass(\.[A-Za-z0-9-]+)+")
+PASS_TYPE = re.compile(r"(?=.{6,100}\Z)pass(\.[A-Za-z0-9-]+)+")
 TEAM = re.compile(r"[A-Z0-9]{10}")
 MULTIPLIER = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
 
@@ -103,7 +103,7 @@ def create_store(
     Raises: Unprocessable `invalid_store`; Conflict `store_exists`.
     """
     errors: dict[str, str] = {}
-    if not name.strip() or len(name) > 100:
+    if not _is_name(name, 100):
         errors["name"] = "A store has a name of 1 to 100 characters."
     if timezone and not is_zone(timezone):
         errors["timezone"] = _zone_advice(timezone)
@@ -187,7 +187,7 @@ def _problems(draft: ProgrammeDraft) -> dict[str, str]:
     if not SLUG.fullmatch(draft.slug):
         errors["slug"] = "A slug has 1 to 60 small letters, digits and dashes, for example kahve-duragi."
     for name in ("name", "organization_name"):
-        if not 1 <= len(getattr(draft, name).strip()) <= 100:
+        if not _is_name(getattr(draft, name), 100):
             errors[name] = "This has 1 to 100 characters."
     if not money.is_known_currency(draft.currency):
         errors["currency"] = "Write an ISO 4217 code, for example TRY, IDR or EUR."
@@ -202,6 +202,10 @@ def _problems(draft: ProgrammeDraft) -> dict[str, str]:
     if not 0 <= draft.earn_points <= 100_000:
         errors["earn.points"] = "Points are a whole number from 0 to 100000."
     return errors
+
+
+def _is_name(text: str, longest: int) -> bool:
+    return 1 <= len(text.strip()) <= longest and texts.is_showable(text)
 
 
 def _zone_advice(zone: str) -> str:
@@ -238,7 +242,7 @@ def _tiers(draft: ProgrammeDraft, errors: dict[str, str]) -> list[Tier]:
         if not MULTIPLIER.fullmatch(tier.multiplier) or Fraction(tier.multiplier) == 0:
             errors[f"{where}.multiplier"] = 'A multiplier is a decimal string such as "1.5".'
             continue
-        if not 1 <= len(tier.name.strip()) <= 40 or tier.name.strip() in {t.name for t in made}:
+        if not _is_name(tier.name, 40) or tier.name.strip() in {t.name for t in made}:
             errors[f"{where}.name"] = "A tier has a name of its own, of 1 to 40 characters."
         if tier.background_color and not HEX.fullmatch(tier.background_color.lower()):
             errors[f"{where}.background_color"] = "Write the colour as #rrggbb."

@@ -81,6 +81,8 @@ def test_texts_and_colours_are_tidied() -> None:
         ({"contact": "x" * 201}, ["contact"]),
         ({"contact": {"a": 1}}, ["contact"]),
         ({"contact": None}, ["contact"]),
+        ({"contact": "0216\x00"}, ["contact"]),
+        ({"terms": {"en": "One.\nTwo.", "tr": "Bir.\x00"}}, ["terms"]),
         ({"nonsense": 1}, ["nonsense"]),
         ({"__class__": 1}, ["__class__"]),
         ({"parse": "x", "background_color": "x"}, ["background_color", "parse"]),
