@@ -17,7 +17,7 @@ import requests
 
 from app import logs, settings
 from app.commands import demo_data
-from app.commands.serving import parts, prepare
+from app.commands.serving import parts, prepare, require_free_port
 from app.commands.setup import say
 from app.errors import ConfigurationError
 from app.processes import Child, keep_running, start
@@ -39,6 +39,7 @@ def run(_arguments: argparse.Namespace) -> int:
     """Start the sandbox, fill the sample programme, serve, and print where to look."""
     chosen = settings.load()
     logs.install(chosen)
+    require_free_port(chosen.listen)
     folder = chosen.var_dir / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     # until the children are looked after, a signal must still end them: make it an exception
