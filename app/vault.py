@@ -19,6 +19,7 @@ from app.errors import ConfigurationError
 
 VERSION = b"\x01"
 NONCE_BYTES = 12
+SHORTEST_SECRET = 32
 
 
 class Vault:
@@ -57,14 +58,20 @@ class Vault:
 
 
 def load_secret(configured: str, var_dir: Path) -> str:
-    """The configured secret, or the one kept in `var/`, made there on first start with mode 600."""
+    """The configured secret, or the one kept in `var/`, made there on first start with mode 600.
+
+    Raises: ConfigurationError, if what is kept there is no secret: a key made from an empty file is known to everybody.
+    """
     if configured:
         return configured
     path = var_dir / "secret.key"
     if not path.exists():
         var_dir.mkdir(parents=True, exist_ok=True)
         _write_once(path, secrets.token_hex(32))
-    return path.read_text(encoding="ascii").strip()
+    kept = path.read_bytes().strip()
+    if len(kept) < SHORTEST_SECRET or not kept.isascii():
+        raise ConfigurationError(f"{path} holds no secret; put back the file that was made with this database")
+    return kept.decode("ascii")
 
 
 def _write_once(path: Path, text: str) -> None:
