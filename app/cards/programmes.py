@@ -17,7 +17,7 @@ from app.cards import expansion, pictures, texts
 from app.cards.design import HEX, Design
 from app.cards.models import Asset, Programme, Store, Tier
 from app.clock import milliseconds
-from app.errors import AppError, Conflict, Unprocessable
+from app.errors import AppError, Conflict, Sentence, Unprocessable
 from app.outbox import service as outbox
 from app.outbox.service import Lane
 
@@ -222,8 +222,9 @@ def _earn_per(draft: ProgrammeDraft, errors: dict[str, str]) -> int:
         errors["earn.per"] = problem.public
         return 1
     if minor == 0:
-        errors["earn.per"] = (
-            f'Points are earned for amounts above zero, for example per "{money.example(draft.currency)}".'
+        errors["earn.per"] = Sentence(
+            'Points are earned for amounts above zero, for example per "%(example)s".',
+            example=money.example(draft.currency),
         )
     return minor
 

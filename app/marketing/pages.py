@@ -14,6 +14,7 @@ from app import localtime
 from app.cards.models import Card, Programme
 from app.marketing.forms import EVERYBODY
 from app.marketing.results import Results
+from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import OfferDraft
 from app.outbox.models import Target
@@ -28,6 +29,7 @@ class OfferRow:
 
     public_id: str
     title: str
+    body: str
     state: str
     tone: str
     who: str
@@ -121,9 +123,11 @@ def _row(offer: Offer, figures: Results | None, now: datetime, language: str) ->
         "ended": gettext("Ended"),
         "cancelled": gettext("Cancelled"),
     }
+    title, body = offers.words(offer, language)
     return OfferRow(
         public_id=offer.public_id,
-        title=offer.title,
+        title=title,
+        body=body,
         state=names[offer.state],
         tone=TONES[offer.state],
         who=(offer.tier.texts.get(language) or offer.tier.name) if offer.tier else gettext("Everybody"),
