@@ -374,6 +374,7 @@ def upgrade() -> None:
         sa.Column("class_id", sa.String(), nullable=False),
         sa.Column("sent", sa.JSON(), nullable=True),
         sa.Column("sent_hash", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["programme_id"], ["programme.id"], name=op.f("fk_google_class_programme_id")),
         sa.ForeignKeyConstraint(["tier_id"], ["tier.id"], name=op.f("fk_google_class_tier_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_google_class")),

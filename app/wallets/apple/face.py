@@ -44,7 +44,7 @@ def store_card(view: CardView, *, base_url: str, token: str | None) -> StoreCard
         description=programme.description or programme.name,
         header=() if erased else (_balance(view),),
         primary=(_primary(view),),
-        secondary=() if erased else tuple(_secondary(view)),
+        secondary=() if erased or view.offers else tuple(_standing(view)),
         auxiliary=tuple(_auxiliary(view)),
         back=tuple(_back(view, base_url)),
         barcodes=() if erased else (_barcode(view),),
@@ -104,8 +104,12 @@ def _primary(view: CardView) -> Field:
     return Field(key="tier", label=text(view.language, "Member"), value=shortened(view.short_name, TIER_CHARACTERS))
 
 
-def _secondary(view: CardView) -> Iterator[Field]:
-    """The member, unless the name stands in the primary field already, and what the next tier needs."""
+def _standing(view: CardView) -> Iterator[Field]:
+    """The member, unless the name stands in the primary field already, and what the next tier needs.
+
+    It shares one row with the offer on a store card; four fields there are cut to scraps, so a live offer has the row
+    to itself and this moves to the back.
+    """
     named_here = view.tier or _by_language(view.programme.design.benefit, view) or not view.is_valid
     if view.short_name and named_here:
         name = shortened(view.short_name, NAME_CHARACTERS)
@@ -143,6 +147,8 @@ def _back(view: CardView, base_url: str) -> Iterator[Field]:
         yield _paragraph(
             "offers", text(language, "Offers"), "\n\n".join(_offer_lines(view)) or text(language, "None now")
         )
+        if view.offers:
+            yield from _standing(view)
         if rewards := "\n".join(_reward_lines(view)):
             yield _paragraph("rewards", text(language, "Rewards"), rewards)
         yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")

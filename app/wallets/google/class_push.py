@@ -124,7 +124,7 @@ class GoogleClassChannel:
             wanted=Wanted(kind=KIND, body=body, sent=row.sent, certain=target.attempts == 1),
             kept=tuple(_notice(one, programme, alert=False) for one in newest if one.id in on_class),
             ended=tuple(sorted(on_class - shown)),
-            new=tuple(_notices(new, programme, left, now)),
+            new=tuple(_notices(new, programme, left, max(row.created_at, now - NEWS_FOR))),
         )
 
     def _push_one(self, one: Errand) -> Result:
@@ -242,9 +242,9 @@ def _note(
     )
 
 
-def _notices(new: Sequence[OfferView], programme: ProgrammeView, left: int, now: datetime) -> list[Notice]:
-    """The newest may buzz first; what started long ago is no news."""
-    worth = [one for one in new if one.announce and now - one.starts_at < NEWS_FOR]
+def _notices(new: Sequence[OfferView], programme: ProgrammeView, left: int, since: datetime) -> list[Notice]:
+    """The newest may buzz first; what started before *since* (long ago, or before anybody held a card) is no news."""
+    worth = [one for one in new if one.announce and one.starts_at >= since]
     alerting = {one.id for one in worth[-left:]} if left > 0 else set()
     return [_notice(one, programme, alert=one.id in alerting) for one in new]
 

@@ -20,6 +20,7 @@ class GoogleClass(Base):
     class_id: Mapped[str] = mapped_column(unique=True)
     sent: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     sent_hash: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class GoogleObject(Base):

@@ -198,7 +198,7 @@ def result_of(client: GoogleClient, one: Errand, done: Exchange, facts: dict[str
 def ensure_class(session: Session, of: tuple[int, int | None, str], sender_id: int, *, now: datetime) -> GoogleClass:
     """The row of a class that cards stand on, and the target by which it is kept up to date."""
     programme_id, tier_id, class_id = of
-    row = service.class_row(session, programme_id=programme_id, tier_id=tier_id, class_id=class_id)
+    row = service.class_row(session, programme_id=programme_id, tier_id=tier_id, class_id=class_id, now=now)
     ensure_target(
         session, channel="google_class", sender_id=sender_id, card_id=None, address_id=row.id, want=1, done=0,
         now_ms=milliseconds(now),

@@ -22,10 +22,13 @@ def is_ready(settings: Settings) -> bool:
     return settings.google_ready
 
 
-def class_row(session: Session, *, programme_id: int, tier_id: int | None, class_id: str) -> GoogleClass:
+def class_row(session: Session, *, programme_id: int, tier_id: int | None, class_id: str, now: datetime) -> GoogleClass:
     """The row of this class, made if it is new; two callers at once get the same one."""
     made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    values = {"programme_id": programme_id, "tier_id": tier_id, "class_id": class_id, "sent": None, "sent_hash": ""}
+    values = {
+        "programme_id": programme_id, "tier_id": tier_id, "class_id": class_id, "sent": None, "sent_hash": "",
+        "created_at": now,
+    }  # fmt: skip
     wanted = select(GoogleClass).where(GoogleClass.class_id == class_id)
     found = session.scalars(wanted).one_or_none()
     if found is None:

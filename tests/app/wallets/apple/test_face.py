@@ -96,6 +96,14 @@ def test_the_front_names_tier_member_and_what_the_next_tier_needs() -> None:
     assert (found["next"]["value"], found["next"]["currencyCode"]) == (3499.5, "TRY")
 
 
+def test_a_live_offer_has_the_row_below_the_strip_to_itself() -> None:
+    content = drawn(VIEW.with_offers([OFFER]))["storeCard"]
+
+    assert [one["key"] for one in content["auxiliaryFields"]] == ["offer", "offer-ends"]
+    assert content.get("secondaryFields", []) == []
+    assert {"member", "next"} <= {one["key"] for one in content["backFields"]}
+
+
 def test_an_offer_stands_on_the_front_with_its_end_on_the_shops_clock() -> None:
     found = fields(drawn(VIEW.with_offers([OFFER])))
 
