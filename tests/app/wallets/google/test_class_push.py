@@ -80,6 +80,15 @@ def test_a_silent_offer_is_a_silent_message(stage: Stage) -> None:
     assert added(stage) == ["TEXT"] * 3
 
 
+def test_what_began_before_anybody_held_a_card_makes_no_sound(stage: Stage) -> None:
+    stage.offer("Kahve bizden")
+    stage.clock.advance(minutes=1)
+    stage.saved_card()
+    stage.deliver()
+    assert messages(stage) == [["Kahve bizden"]] * 3
+    assert [one.alerted for one in noted(stage)] == [False] * 3
+
+
 def test_the_fourth_announcement_of_a_day_is_silent(stage: Stage) -> None:
     stage.saved_card()
     for number in range(4):
