@@ -67,10 +67,11 @@ def init(arguments: argparse.Namespace) -> int:
         owners = session.scalar(select(func.count()).select_from(Staff).where(Staff.role == "owner"))
     if owners:
         say("There is an owner already; the database is up to date.")
-    else:
-        email = arguments.email or _asked("E-mail address of the owner: ")
+    elif email := arguments.email or _asked("E-mail address of the owner: "):
         _add(world, email=email, role="owner", name="", programme=None, store=None)
         say(f"Owner {email} created. Sign in at {chosen.base_url}/login")
+    else:
+        say("The database is ready. It has no owner yet: tessera user add --email you@example.com --role owner")
     say("Next: `tessera doctor` says what is still to configure, one line for each finding.")
     return 0
 
@@ -176,10 +177,11 @@ def _add(world: World, *, email: str, role: str, name: str, programme: str | Non
 
 
 def _asked(question: str) -> str:
+    """What a person answers; empty where nobody is there to be asked."""
     try:
-        return input(question)
+        return input(question).strip()
     except EOFError:
-        raise Unprocessable("no_answer", "Nobody is there to be asked; give the address with --email.") from None
+        return ""
 
 
 def _password() -> str:

@@ -39,7 +39,6 @@ def test_init_makes_database_secret_and_owner_once(shell: Shell) -> None:
     [
         (("--email", "owner@example.com"), "short\n", "at least 10 characters"),
         (("--email", "nobody"), f"{PASSWORD}\n", "name@example.com"),
-        ((), "", "--email"),
     ],
 )
 def test_an_owner_that_will_not_do_is_refused_and_nobody_is_made(
@@ -50,6 +49,16 @@ def test_an_owner_that_will_not_do_is_refused_and_nobody_is_made(
     assert ended.code == 1
     assert said in ended.line
     assert rows(migrated, "SELECT count(*) FROM staff") == [(0,)]
+
+
+def test_init_without_anybody_to_ask_makes_the_database_and_says_how_to_add_the_owner(shell: Shell) -> None:
+    alone = shell("init")
+
+    assert (alone.code, alone.err) == (0, "")
+    assert "tessera user add --email you@example.com --role owner" in alone.out
+    assert rows(shell, "SELECT count(*) FROM staff") == [(0,)]
+    assert shell("user", "add", "--email", "o@example.com", "--role", "owner", stdin=f"{PASSWORD}\n").code == 0
+    assert shell("init").out.startswith("There is an owner already")
 
 
 def test_two_processes_migrate_a_new_sqlite_database_at_once(shell: Shell) -> None:
