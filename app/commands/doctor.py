@@ -24,7 +24,7 @@ from app.commands.setup import say
 from app.db import Database
 from app.errors import AppError, ConfigurationError
 from app.migrations.run import is_current, is_newer
-from app.outbox.models import Target
+from app.outbox.models import Sender, Target
 from app.settings import Settings
 from app.vault import Vault, load_secret
 from app.wallets.google.client import GoogleClient
@@ -130,6 +130,7 @@ def _database(chosen: Settings) -> Iterator[Check]:
         yield Check(subject="database", state="ok", sentence=f"{database.engine.dialect.name} answers, migrated.")
         yield from _personal_data(chosen, database)
         yield from _queue(database)
+        yield from _stopped(database)
         yield from _database_clock(database)
     finally:
         database.close()
@@ -177,6 +178,19 @@ def _queue(database: Database) -> Iterator[Check]:
         sentence=f"Cards that wait for their phones to be told: {count}, the first for {waited_s:.0f} s.",
         hint="start delivery (tessera run, or tessera worker), and see /admin/deliveries for what holds it up",
     )
+
+
+def _stopped(database: Database) -> Iterator[Check]:
+    """Senders that a vendor has refused: nothing is sent for them until somebody mends it."""
+    with database.reading() as session:
+        stopped = session.scalars(select(Sender).where(Sender.breaker_until > milliseconds(system_clock()))).all()
+    for sender in stopped:
+        yield Check(
+            subject="delivery",
+            state="broken",
+            sentence=f"Nothing is sent for {sender.vendor} {sender.name}: {sender.breaker_reason}",
+            hint="mend that, then let it try again at /admin/deliveries, or restart delivery",
+        )
 
 
 def _database_clock(database: Database) -> Iterator[Check]:

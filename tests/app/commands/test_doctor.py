@@ -13,6 +13,7 @@ import pytest
 
 from app.commands.doctor import disk_check
 from app.db import Database
+from app.outbox import pace
 from app.outbox import service as outbox
 from app.sandbox.sandbox import Sandbox
 from app.vault import Vault, load_secret
@@ -226,6 +227,22 @@ def test_cards_that_wait_too_long_are_a_warning(healthy: Shell) -> None:
 
     assert one["state"] == "warning"
     assert one["sentence"].startswith("Cards that wait for their phones to be told: 1, the first for 9")
+
+
+def test_a_sender_that_was_refused_is_broken_with_its_reason(healthy: Shell) -> None:
+    database = open_database(healthy)
+    with database.unit_of_work() as session:
+        sender = outbox.sender_for(session, "apple", TYPE)
+        pace.open_until_mended(session, sender.id, "The certificate was revoked.")
+    database.close()
+
+    [one] = [check for check in examined(healthy, code=1) if check["subject"] == "delivery"]
+
+    assert (one["state"], one["sentence"]) == (
+        "broken",
+        f"Nothing is sent for apple {TYPE}: The certificate was revoked.",
+    )
+    assert "/admin/deliveries" in one["hint"]
 
 
 def test_a_full_disk_is_broken() -> None:
