@@ -77,6 +77,11 @@ def code_submit() -> AnyResponse:
 
 @blueprint.post("/logout")
 def logout() -> AnyResponse:
+    """A copy of the cookie must not outlive this, so all of the person's sessions end."""
+    me = signed_in()
+    if me is not None:
+        with world().database.unit_of_work() as writing:
+            service.sign_out(writing, me.id)
     guards.end_session()
     return redirect(url_for("staff.login", next=_asked_for()), code=303)
 

@@ -120,6 +120,11 @@ def change_password(session: Session, staff: Staff, *, old: str, new: str, now: 
     audit.record(session, actor=me, action="password_changed", subject=me, now=now)
 
 
+def sign_out(session: Session, staff_id: int) -> None:
+    """End every open session of a person."""
+    session.execute(update(Staff).where(Staff.id == staff_id).values(session_epoch=Staff.session_epoch + 1))
+
+
 def deactivate(session: Session, staff: Staff, *, actor: str, now: datetime) -> None:
     """End a person's access at once; what they did stays theirs."""
     staff.active = False

@@ -154,6 +154,20 @@ def test_signing_out_needs_a_form_and_ends_the_session(client: FlaskClient, cash
     assert client.get("/account").status_code == 303
 
 
+def test_a_copied_cookie_is_worth_nothing_after_signing_out(client: FlaskClient, app, cashier: Staff) -> None:
+    thief = app.test_client()
+    sign_in(client, cashier.email)
+    cookie = client.get_cookie("tessera")
+    assert cookie is not None
+    thief.set_cookie("tessera", cookie.value)
+    assert thief.get("/account").status_code == 200
+
+    post(client, "/logout", page="/account")
+
+    assert thief.get("/account").status_code == 303
+    assert sign_in(client, cashier.email).status_code == 303
+
+
 def test_a_new_password_ends_every_other_session(client: FlaskClient, app, cashier: Staff) -> None:
     other = app.test_client()
     sign_in(client, cashier.email)
