@@ -7,9 +7,10 @@ from collections.abc import Callable
 from flask import Flask, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from app.cards.models import Member
-from app.db import rows_changed
+from app.db import is_lock_timeout, rows_changed
 from app.delivery.models import Node
 from app.errors import ConfigurationError
 from app.figures import Figures
@@ -83,7 +84,10 @@ def _problems(parts: World) -> list[str]:
         try:
             problem = check(parts)
         except Exception as trouble:  # whatever it is, it must be told, not raised
-            LOGGER.warning("not ready: %s", fault, exc_info=trouble)
+            busy = isinstance(trouble, OperationalError) and is_lock_timeout(trouble)
+            LOGGER.warning(
+                "not ready: %s%s", fault, " (it is busy)" if busy else "", exc_info=None if busy else trouble
+            )
             problem = f"{fault}: {type(trouble).__name__}"
         if problem:
             found.append(problem)

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import OperationalError
 
 from app.clock import milliseconds
+from app.db import is_lock_timeout
 from app.delivery import book, steps
 from app.delivery.engine import Engine
 from app.outbox import claims
@@ -125,8 +127,12 @@ class Runner:
         """Run one step; whatever goes wrong is logged and counted, and the loop lives on."""
         try:
             step()
-        except Exception:
+        except Exception as trouble:
             if self._stop.is_set():
+                return
+            if isinstance(trouble, OperationalError) and is_lock_timeout(trouble):
+                log.warning("the database is busy: %s waits for others that write; nothing is lost", name)
+                self._stop.wait(PAUSE_AFTER_FAULT_S)
                 return
             log.exception("a step of delivery failed", extra={"step": name})
             self._count_fault(name)

@@ -1,4 +1,5 @@
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from app.cards.models import Expansion, Programme
 from app.db import Database
@@ -122,6 +123,29 @@ def test_a_fault_in_a_step_is_counted_and_the_thread_goes_on(
     runner.start()
     kit.change(card_id)
     assert until(lambda: vendor.shows == {1: 2})
+
+
+def test_a_database_that_others_hold_is_one_line_and_no_fault(
+    kit: Kit, runner: Runner, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    impatient = create_engine(sqlite_url, connect_args={"timeout": 0.05})
+
+    def write() -> None:
+        with impatient.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM node")
+
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        runner.guarded("look", write)
+    finally:
+        other.close()
+        impatient.dispose()
+
+    [record] = caplog.records
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    with kit.world.database.reading() as session:
+        assert session.scalars(select(Tally)).all() == []
 
 
 def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, runner: Runner) -> None:
