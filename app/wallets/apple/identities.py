@@ -162,7 +162,8 @@ class Identities:
         certificate, key, own_intermediate = paths
         missing = [path.name for path, found in zip(paths[:2], stamp, strict=False) if found is None]
         if missing:
-            return _Loaded(stamp=stamp, credential=None, fault=f"{' and '.join(missing)} is missing in {key.parent}")
+            # customers read this too, so the folder stays out of it; findings name it
+            return _Loaded(stamp=stamp, credential=None, fault=f"{' and '.join(missing)} is missing")
         try:
             identity = Identity.from_files(
                 certificate=certificate,

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pycurl
 import pytest
 
-from app.commands.doctor import disk_check
+from app.commands.doctor import disk_check, hanging_up_allowed
 from app.db import Database
 from app.outbox import pace
 from app.outbox import service as outbox
@@ -104,7 +105,8 @@ def test_a_missing_and_an_expired_certificate_are_broken(healthy: Shell) -> None
     assert expired["subject"] == missing["subject"] == "certificate"
     assert "expired on" in expired["sentence"]
     assert "Renew it: tessera certs csr" in expired["hint"]
-    assert "is missing in" in missing["sentence"]
+    assert "is missing" in missing["sentence"]
+    assert str(folder) in missing["hint"]
     assert f"tessera certs csr {TYPE}" in missing["hint"]
 
 
@@ -126,6 +128,14 @@ def test_apns_that_cannot_be_reached_or_trusted_is_broken(healthy: Shell, sandbo
     assert "cannot be reached" in nobody["sentence"]
     assert "certificate" in stranger["sentence"]
     assert "TESSERA_APNS_URL" in nobody["hint"]
+
+
+def test_apns_that_hangs_up_after_the_handshake_was_reached() -> None:
+    for code in (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR):
+        with hanging_up_allowed():
+            raise pycurl.error(code, "Connection reset by peer")
+    with pytest.raises(pycurl.error), hanging_up_allowed():
+        raise pycurl.error(pycurl.E_COULDNT_CONNECT, "Connection refused")
 
 
 def test_a_push_key_is_read_before_the_first_push(healthy: Shell, sandbox: Sandbox, tmp_path: Path) -> None:

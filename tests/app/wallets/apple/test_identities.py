@@ -75,6 +75,7 @@ def test_what_is_wrong_is_said_with_its_mending(
     (finding,) = identities.problems([(TYPE, TEAM)], at=authority.now)
 
     assert words in refusal.value.public
+    assert str(tmp_path) not in refusal.value.public, "customers read it"
     assert (finding.severity, finding.days_left) == (Severity.BROKEN, None)
     assert words in finding.sentence
     assert "tessera certs" in finding.hint
