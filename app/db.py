@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import BigInteger, Dialect, Executable, Integer, MetaData, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -138,6 +139,16 @@ def rows_changed(session: Session, statement: Executable) -> int:
     """Execute an UPDATE, DELETE or INSERT and say how many rows it changed."""
     counted = statement.execution_options(preserve_rowcount=True)  # without it psycopg's count of an INSERT is lost: -1
     return cast("CursorResult[Any]", session.execute(counted)).rowcount
+
+
+def insert_for(session: Session, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
+    """An INSERT of this database's own kind, which knows ON CONFLICT."""
+    return postgresql.insert(model) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(model)
+
+
+def insert_if_new(session: Session, model: type[Base], **values: object) -> bool:
+    """Insert a row unless a unique key has it; whether it was new. The index decides between two at once."""
+    return rows_changed(session, insert_for(session, model).values(values).on_conflict_do_nothing()) == 1
 
 
 def _make_engine(url: str) -> Engine:

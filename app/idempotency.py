@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base, Instant, rows_changed
+from app.db import Base, Instant, insert_if_new, rows_changed
 from app.errors import BadRequest, Conflict, Unprocessable
 
 KEPT_FOR_EVER = "ledger"
@@ -63,9 +62,8 @@ def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime)
     Raises: Unprocessable `idempotency_mismatch`, if the key belongs to another body; Conflict `in_progress`, if the
     first request has not answered.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"scope": scope, "key": key, "request_hash": digest, "status": RUNNING, "answer": "", "created_at": now}
-    if rows_changed(session, insert(RequestKey).values(row).on_conflict_do_nothing()) == 1:
+    if insert_if_new(session, RequestKey, **row):
         return None
     found = session.scalars(select(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key)).one()
     if found.request_hash != digest:

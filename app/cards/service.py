@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, case, func, literal, or_, select, type_coerce, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
@@ -16,6 +15,7 @@ from app.cards import codes, people
 from app.cards.models import Asset, Card, Consent, Member, Programme, Suppression, Tier
 from app.cards.people import Person
 from app.clock import milliseconds
+from app.db import insert_if_new
 from app.errors import Conflict, NotFound
 from app.outbox import service as outbox_service
 from app.outbox.service import Lane
@@ -240,6 +240,4 @@ def _insert_member(session: Session, member: Member) -> None:
 
 
 def _suppress(session: Session, programme_id: int, digest: str, now: datetime) -> None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"programme_id": programme_id, "digest": digest, "at": now}
-    session.execute(insert(Suppression).values(row).on_conflict_do_nothing())
+    insert_if_new(session, Suppression, programme_id=programme_id, digest=digest, at=now)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_for
 from app.delivery.deciding import UNCHANGED
 from app.delivery.models import Tally
 from app.outbox.models import SendLog, Target
@@ -36,7 +36,7 @@ def add(session: Session, counts: Mapping[tuple[str, str, str], int]) -> None:
     rows = [{"name": k[0], "label": k[1], "detail": k[2], "value": counts[k]} for k in sorted(counts)]
     if not rows:
         return
-    made = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(Tally)
+    made = insert_for(session, Tally)
     grown = made.on_conflict_do_update(
         index_elements=["name", "label", "detail"], set_={"value": Tally.value + made.excluded.value}
     )

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app import ids
 from app.cards.models import Card, Store
+from app.db import insert_if_new
 from app.errors import Conflict, NotFound, Unprocessable
 from app.ledger.models import Account, Entry, Posting, Reward
 
@@ -277,9 +277,7 @@ def _issuer(session: Session, card: Card, role: str, unit: str) -> Account:
     found = session.scalars(query).one_or_none()
     if found is not None:
         return found
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"programme_id": card.programme_id, "role": role, "unit": unit}
-    session.execute(insert(Account).values(row).on_conflict_do_nothing())
+    insert_if_new(session, Account, programme_id=card.programme_id, role=role, unit=unit)
     return session.scalars(query).one()
 
 

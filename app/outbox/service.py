@@ -6,10 +6,9 @@ All functions work in the caller's transaction and touch rows in the order of th
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, case, column, literal, select, table, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import rows_changed
+from app.db import insert_if_new, rows_changed
 from app.outbox.models import Sender, Target
 from app.outbox.rules import WINDOW_MS, Lane
 
@@ -33,14 +32,12 @@ GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
 
 def sender_for(session: Session, vendor: str, name: str) -> Sender:
     """The sender of this vendor and name, made if it is new; two callers at once get the same row."""
-    statement = _insert(session, Sender).values(
-        vendor=vendor, name=name, next_free=0, slowed_at=0, breaker_until=0, breaker_reason="", breaker_failures=0
-    )
+    nothing = {"next_free": 0, "slowed_at": 0, "breaker_until": 0, "breaker_reason": "", "breaker_failures": 0}
     wanted = select(Sender).where(Sender.vendor == vendor, Sender.name == name)
     found = session.scalars(wanted).one_or_none()
     if found is not None:
         return found
-    session.execute(statement.on_conflict_do_nothing())
+    insert_if_new(session, Sender, vendor=vendor, name=name, **nothing)
     return session.scalars(wanted).one()
 
 
@@ -81,8 +78,7 @@ def ensure_target(
     # two at once cannot happen because its caller has just inserted the address row under a unique key
     if card_id is None and (found := session.scalars(existing).one_or_none()) is not None:
         return found
-    new = _insert(session, Target).values(values).on_conflict_do_nothing().returning(Target.id)
-    if session.scalar(new) is None:
+    if not insert_if_new(session, Target, **values):
         revive = {"state": "live", "want": want, "lease": None, "attempts": 0, "not_before": now_ms}
         session.execute(
             update(Target).where(key, Target.state == "gone").values(revive | {"done": done, "fetched": done})
@@ -181,8 +177,3 @@ def note_fetched(session: Session, *, card_id: int, version: int, channel: str =
         .values(fetched=version)
         .execution_options(synchronize_session=False)
     )
-
-
-def _insert(session: Session, model: type[Sender] | type[Target]) -> Any:
-    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return made(model)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import rows_changed
+from app.db import insert_if_new, rows_changed
 from app.errors import TooManyRequests
 from app.staff.models import Throttle
 
@@ -105,9 +104,7 @@ def forget_old(session: Session, *, now: datetime) -> int:
 
 
 def _locked(session: Session, kind: str, subject: str, *, now: datetime) -> Throttle:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"kind": kind, "subject": subject, "count": 0, "since": now}
-    session.execute(insert(Throttle).values(row).on_conflict_do_nothing())
+    insert_if_new(session, Throttle, kind=kind, subject=subject, count=0, since=now)
     wanted = select(Throttle).where(Throttle.kind == kind, Throttle.subject == subject)
     return session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).one()
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from sqlalchemy import case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_if_new
 from app.wallets.google.models import GoogleNonce, GoogleObject
 from passes.google.callback import CallbackEvent, EventType
 
@@ -15,9 +15,7 @@ def apply(session: Session, event: CallbackEvent, *, now: datetime) -> bool:
 
     The count never falls below nothing, because events may come in any order and may be lost.
     """
-    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    nonce = made.insert(GoogleNonce).values(nonce=event.nonce, expires_at=event.expires_at)
-    if session.scalar(nonce.on_conflict_do_nothing().returning(GoogleNonce.nonce)) is None:
+    if not insert_if_new(session, GoogleNonce, nonce=event.nonce, expires_at=event.expires_at):
         return False
     known = session.scalar(select(GoogleObject.id).where(GoogleObject.object_id == event.object_id))
     if known is None:

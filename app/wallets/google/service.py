@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.cards import service as cards
+from app.db import insert_if_new
 from app.settings import Settings
 from app.wallets.google.models import GoogleAlert, GoogleClass, GoogleObject
 from app.wallets.view import ProgrammeView, TierView
@@ -24,7 +24,6 @@ def is_ready(settings: Settings) -> bool:
 
 def class_row(session: Session, *, programme_id: int, tier_id: int | None, class_id: str, now: datetime) -> GoogleClass:
     """The row of this class, made if it is new; two callers at once get the same one."""
-    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {
         "programme_id": programme_id, "tier_id": tier_id, "class_id": class_id, "sent": None, "sent_hash": "",
         "created_at": now,
@@ -32,21 +31,20 @@ def class_row(session: Session, *, programme_id: int, tier_id: int | None, class
     wanted = select(GoogleClass).where(GoogleClass.class_id == class_id)
     found = session.scalars(wanted).one_or_none()
     if found is None:
-        session.execute(made.insert(GoogleClass).values(values).on_conflict_do_nothing())
+        insert_if_new(session, GoogleClass, **values)
         found = session.scalars(wanted).one()
     return found
 
 
 def object_row(session: Session, *, card_id: int, object_id: str, now: datetime) -> GoogleObject:
     """The row of this card's object, made if it is new; two callers at once get the same one."""
-    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {
         "card_id": card_id, "object_id": object_id, "sent": None, "sent_hash": "", "holders": 0, "created_at": now,
     }  # fmt: skip
     wanted = select(GoogleObject).where(GoogleObject.card_id == card_id)
     found = session.scalars(wanted).one_or_none()
     if found is None:
-        session.execute(made.insert(GoogleObject).values(values).on_conflict_do_nothing())
+        insert_if_new(session, GoogleObject, **values)
         found = session.scalars(wanted).one()
     return found
 
