@@ -90,6 +90,7 @@ class GoogleClient:
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
+        self._fetching = threading.Lock()
         self._account: Account | None = None
 
     def account(self) -> Account:
@@ -118,10 +119,11 @@ class GoogleClient:
         """
         try:
             account = self.account()
+            token = self._token(account)
             answer = self._once(account, request, refreshed=False, given_up=given_up)
             if answer.step is not Step.REFRESH_TOKEN:
                 return answer
-            account.session.credentials.refresh(account.transport)
+            self._token(account, refused=token)
             return self._once(account, request, refreshed=True, given_up=given_up)
         except RefreshError as problem:
             return _no_token(request, problem)
@@ -139,6 +141,21 @@ class GoogleClient:
         if answer.meaning is Meaning.MISSING_ISSUER:
             return NO_SUCH_ISSUER.format(issuer=self._settings.google_issuer_id)
         return KEY_REFUSED
+
+    def _token(self, account: Account, *, refused: str = "") -> str:
+        """A token that is valid and not the *refused* one, fetched by one thread for all.
+
+        A token server may honour its newest token alone: threads that each fetched one would refuse each other.
+        """
+        credentials = account.session.credentials
+        waited = self._fetching.acquire(timeout=TIMEOUT_S)  # a silent token server must not queue threads up for ever
+        try:
+            if not credentials.valid or credentials.token == refused:
+                credentials.refresh(account.transport)
+            return str(credentials.token)
+        finally:
+            if waited:
+                self._fetching.release()
 
     def _once(self, account: Account, request: Request, *, refreshed: bool, given_up: bool) -> Answer:
         response = account.session.request(
