@@ -3,26 +3,48 @@
 import contextlib
 import queue
 import threading
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from app.sandbox.apple_device import HeldCard, card_key
+from app.sandbox.apple_device import Device, HeldCard, card_key
 from app.sandbox.apple_pass import Verdict
 from app.sandbox.apple_service import Fetched, PassService, ServiceFault, Target, log_line
-from app.sandbox.apple_tasks import Kind, Task
-from app.sandbox.apple_text import changes_between, lock_screen_line
+from app.sandbox.apple_tasks import Kind, Task, Tasks
+from app.sandbox.apple_text import Place, changes_between, lock_screen_line
 from app.sandbox.phone_story import Story, size_text
 from app.sandbox.phone_time import utc_now
 
-if TYPE_CHECKING:
-    from app.sandbox.apple_phone import ApplePhone
-
 PKPASS = "application/vnd.apple.pkpass"
+
+
+class Phone(Protocol):
+    """What the worker needs of the phone it works for; all but `judge` is used with `changed` held."""
+
+    changed: threading.Condition
+    device: Device
+    tasks: Tasks
+
+    @property
+    def place(self) -> Place: ...
+
+    def judge(self, pkpass: bytes) -> Verdict: ...
+
+    def pushed(self, topic: str) -> None: ...
+
+    def tell(self, story: Story, step: str, *, bad: bool = False) -> None: ...
+
+    def touched(self) -> None: ...
+
+    def replace(self, card: HeldCard, pkpass: bytes) -> None: ...
+
+    def enqueue_list(self, target: Target, story: Story) -> None: ...
+
+    def enqueue_fetch(self, target: Target, story: Story) -> None: ...
 
 
 class Worker:
     """Takes pushes and does the phone's tasks one by one; the phone's lock is never held over the network."""
 
-    def __init__(self, phone: "ApplePhone", service: PassService) -> None:
+    def __init__(self, phone: Phone, service: PassService) -> None:
         self._phone = phone
         self._service = service
         self._stopped = False

@@ -24,7 +24,8 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
@@ -32,13 +33,13 @@ from werkzeug.wrappers import Request, Response
 from app.sandbox.apns.faults import Fault as ApnsFault
 from app.sandbox.apns.faults import FaultKind
 from app.sandbox.apns.rules import UnknownToken
+from app.sandbox.apns.server import ApnsStandIn
 from app.sandbox.google.callbacks import Tamper
 from app.sandbox.google.faults import Fault as GoogleFault
+from app.sandbox.google.stand_in import GoogleStandIn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-    from app.sandbox.sandbox import Sandbox
 
 MAX_WAIT_S = 60.0
 MAX_BODY_BYTES = 1024 * 1024
@@ -46,10 +47,23 @@ MAX_BODY_BYTES = 1024 * 1024
 Action = Callable[[Request, Any], Any]
 
 
+class Controlled(Protocol):
+    """What this needs of the sandbox it controls."""
+
+    apns: ApnsStandIn
+    google: GoogleStandIn
+
+    def addresses(self) -> dict[str, Any]: ...
+
+    def issue_pass_identity(self, pass_type: str, team: str = ..., **options: Any) -> Path: ...
+
+    def issue_push_key(self, team: str) -> Path: ...
+
+
 class Control:
     """A WSGI application over a running sandbox."""
 
-    def __init__(self, sandbox: "Sandbox") -> None:
+    def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox
         self._actions: dict[str, Action] = {
             "GET /": lambda _request, _body: sandbox.addresses(),
