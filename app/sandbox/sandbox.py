@@ -50,6 +50,7 @@ class Sandbox:
         self.hub = Hub(self.state)
         self.apns = ApnsStandIn(self.authority, self.hub)
         self.google = GoogleStandIn(self.authority, self.state, issuer_id, self.google_credentials)
+        self.google.issuer_callback_url = f"{product_url}/google/callback" if product_url else ""
         self.apns_url = ""  # TESSERA_APNS_URL; demands a pass certificate
         self.apns_token_url = ""  # the same APNs; certificate optional, for .p8 bearer tokens
         self.google_url = ""  # TESSERA_GOOGLE_WALLET_URL

@@ -215,6 +215,7 @@ def stage(folder: Path, database_url: str, *parts: str) -> Iterator[Stage]:
     with Sandbox(folder / "sandbox") as sandbox:
         sandbox.issue_pass_identity(PASS_TYPE, TEAM)
         product = Product(folder, sandbox, database_url)
+        sandbox.google.issuer_callback_url = f"{product.base}/google/callback"
         key = json.loads(product.tessera("apikey", "create", "--name", "stage", "--scope", "admin", "--json"))["key"]
         set_stage = Stage(folder, sandbox, product, key)
         try:

@@ -6,7 +6,6 @@ A class is read in the phone's language, so its texts carry all three; an object
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from babel.numbers import format_currency
 
@@ -50,9 +49,8 @@ class Place:
 
 
 def place(settings: Settings) -> Place:
-    """Google takes callbacks to https addresses only; a stand-in that itself speaks http is not so particular."""
-    reachable = settings.secure or urlsplit(settings.google_wallet_url).scheme == "http"
-    callback = f"{settings.base_url}/google/callback" if reachable else None
+    """Google reports to https addresses only, and refuses a class that names another."""
+    callback = f"{settings.base_url}/google/callback" if settings.secure else None
     return Place(issuer=settings.google_issuer_id, base_url=settings.base_url, callback_url=callback)
 
 
