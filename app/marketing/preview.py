@@ -44,13 +44,19 @@ def sample_card(session: Session, programme: Programme, tier_id: int | None) -> 
     return session.scalars(query.order_by(Card.modified_at.desc(), Card.id).limit(1)).first()
 
 
-def read(session: Session, programme: Programme, draft: OfferDraft, *, now: datetime) -> CardView | None:
-    """A real member's card as it will be once the offer is live; None while the audience is empty."""
+def read(
+    session: Session, programme: Programme, draft: OfferDraft, *, now: datetime, kept_as: str = ""
+) -> CardView | None:
+    """A real member's card as it will be once the offer is live; None while the audience is empty.
+
+    *kept_as*: the public id of the offer if it exists, so that a live one is not drawn twice.
+    """
     card = sample_card(session, programme, draft.tier.id if draft.tier else None)
     if card is None:
         return None
     view = card_view(session, card, now=now)
-    return view.with_offers([*view.offers, offer_view(draft)])
+    others = [one for one in view.offers if one.public_id != kept_as]
+    return view.with_offers([*others, offer_view(draft)])
 
 
 def offer_view(draft: OfferDraft) -> OfferView:
@@ -69,9 +75,9 @@ def offer_view(draft: OfferDraft) -> OfferView:
 
 
 def draw(world: World, view: CardView, draft: OfferDraft, pictures: Mapping[str, str]) -> list[Preview]:
-    """The faces in every language that the offer is told in."""
-    wanted = [view.programme.language, *(one for one in draft.texts if one in i18n.LANGUAGES)]
-    return [_in_language(world, view, draft, one, pictures) for one in dict.fromkeys(wanted)]
+    """The faces in every language, the programme's own first; where a text is missing, the members see what is here."""
+    wanted = dict.fromkeys([view.programme.language, *i18n.LANGUAGES])
+    return [_in_language(world, view, draft, one, pictures) for one in wanted]
 
 
 def pictures_of(session: Session, programme: Programme, base_url: str) -> dict[str, str]:

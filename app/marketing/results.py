@@ -20,7 +20,7 @@ class Results:
     `audience`: cards it is for. `changed`: cards that were given it at its start. `apple_phones`: Apple wallets among
     them, of which `apple_told` were pushed since and `apple_fetched` have downloaded what they were told of.
     `google_holders`: cards in Google wallets, reached by the classes that show it; `google_classes` of them were told,
-    `google_alerted` with a sound. `late_s`: how late the start fired.
+    `google_alerted` with a sound. `late_s`: how late the start fired, counted from when it was known.
     """
 
     audience: int
@@ -61,7 +61,7 @@ def of(session: Session, offer: Offer) -> Results:
         redeemed=_redemptions(session, offer, reversed_too=False),
         taken_back=_redemptions(session, offer, reversed_too=True) - _redemptions(session, offer, reversed_too=False),
         fired_at=fired_at,
-        late_s=(fired_at - start.fire_at).total_seconds() if start and fired_at else None,
+        late_s=(fired_at - max(start.fire_at, offer.created_at)).total_seconds() if start and fired_at else None,
         expanding=spread is not None and spread.status == "running",
     )
 

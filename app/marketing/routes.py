@@ -77,7 +77,7 @@ def offer(public_id: str) -> str:
     with world().database.reading() as reading:
         found = _own_offer(reading, public_id)
         draft = pages.draft_of(found)
-        view = preview.read(reading, found.programme, draft, now=now)
+        view = preview.read(reading, found.programme, draft, now=now, kept_as=found.public_id)
         pictures = preview.pictures_of(reading, found.programme, world().settings.base_url)
         figures = results.of(reading, found)
     return render_template(

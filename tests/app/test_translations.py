@@ -159,24 +159,36 @@ def test_what_has_no_translation_is_said_in_english_and_logged_once(caplog: pyte
 
 
 class Words(HTMLParser):
-    """Collects what a person reads or hears of a page."""
+    """Collects what a person reads or hears of a page, without the parts that are marked as another language."""
 
     SPOKEN = ("aria-label", "alt", "title", "placeholder")
+    VOID = ("input", "img", "br", "hr", "link", "meta")  # they have no end, so nothing stands in them
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
         self.language = ""
+        self.foreign: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        spoken = dict(attrs).get("lang") or self.language
+        if self.language and (self.foreign or spoken != self.language):
+            if tag not in self.VOID and (not self.foreign or tag == self.foreign[0]):
+                self.foreign.append(tag)
+            return
         for name, value in attrs:
             if tag == "html" and name == "lang":
                 self.language = value or ""
             if value and (name in self.SPOKEN or (name.startswith("data-") and " " in value)):
                 self.found.append(value)
 
+    def handle_endtag(self, tag: str) -> None:
+        if self.foreign and tag == self.foreign[0]:
+            self.foreign.pop()
+
     def handle_data(self, data: str) -> None:
-        self.found.append(data)
+        if not self.foreign:
+            self.found.append(data)
 
 
 def english_left(language: str, read: Iterable[str]) -> set[str]:

@@ -79,7 +79,7 @@ def test_the_home_page_of_a_new_programme_says_what_to_do_next(marketer: FlaskCl
 def test_a_preview_draws_both_wallets_from_a_real_card_and_keeps_nothing(marketer: FlaskClient, kept: Offers) -> None:
     page = post(marketer, NEW, {**FIELDS, "action": "preview"}).text
 
-    assert page.count('class="face"') == 4, "two wallets in two languages"
+    assert page.count('class="face"') == 6, "two wallets in each of three languages"
     assert "A simit with your tea" in page
     assert "Çayın yanında simit" in page
     assert kept() == []
@@ -150,6 +150,21 @@ def test_the_offers_page_counts_what_happened(marketer: FlaskClient, kept: Offer
 
     assert re.search(r"Started 0.0 s after its time; 0 cards changed", page)
     assert "Live" in page
+
+
+def test_an_offer_written_after_its_start_is_late_by_what_it_took_us(
+    marketer: FlaskClient, kept: Offers, world: World, clock: MovableClock
+) -> None:
+    answer = post(marketer, NEW, {**FIELDS, "starts_at": "2026-11-20T09:00", "action": "schedule"})
+    clock.advance(seconds=2)
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=clock())
+
+    page = marketer.get(answer.location).text
+    assert "Started 2.0 s after its time" in page
+    english = page[page.index('aria-label="English"') :]
+    assert re.search(r"<dt>Offers</dt><dd>A simit with your tea[^<]*</dd>", english)
+    assert not re.search(r"<dt>Offers</dt><dd>[^<]*A simit with your tea[^<]*A simit with your tea", english)
 
 
 def test_a_cancelled_offer_says_so_and_cannot_be_cancelled_again(marketer: FlaskClient, kept: Offers) -> None:
