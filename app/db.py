@@ -4,7 +4,9 @@ SQLite and PostgreSQL run the same code. On SQLite every writing transaction beg
 transaction that reads first and writes later fails with "database is locked" whatever the busy timeout is.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from app.errors import Busy
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5000
+WAL_RETRY_S = 0.02
 ATTEMPTS_ON_DEADLOCK = 3
 RETRY_SQLSTATES = {"40P01", "40001"}
 POSTGRES_OPTIONS = "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
@@ -167,7 +170,8 @@ def _make_sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by its own rules
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+        _switch_to_wal(connection)
+        for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -176,3 +180,18 @@ def _make_sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Use a write-ahead log. SQLite refuses the change at once, whatever the busy timeout, while another process makes
+    it in the same new file: so it is asked again until the timeout is over."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
