@@ -21,7 +21,7 @@ def fields(out: Writer, group: str, items: Iterable[Field], seen: set[str]) -> s
         seen.add(field.key)
         if field.text_alignment is not None or field.data_detectors is not None:
             _check_group(out, group, field)
-        text: str | None = field.__dict__.get(MEMO)
+        text: str | None = getattr(field, MEMO, None)
         if text is None:
             text = _field(out, f"{group}[{field.key}]", field)
         texts.append(text)
