@@ -43,6 +43,7 @@ class Settings:
     smtp_url: str = field(default="", repr=False)
     web_threads: int = 4
     trusted_proxies: int = 0
+    failpoint: str = ""
     log_level: str = "info"
     log_format: str = "text"
 

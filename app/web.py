@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import db
+from app import db, trace
 from app.errors import AppError, Busy, Sentence
 from app.world import World
 
@@ -103,7 +103,7 @@ def problem(error: AppError) -> Response:
 
 
 def _begin() -> None:
-    g.request_id = str(uuid.uuid4())
+    g.request_id = trace.begin(str(uuid.uuid4()))
     g.started = time.perf_counter()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app import failpoints
 from app.clock import Clock, system_clock
 from app.db import Database
 from app.settings import Settings
@@ -20,6 +21,7 @@ class World:
 
 def open_world(settings: Settings, *, clock: Clock = system_clock) -> World:
     """Open the database and the keys that the settings name."""
+    failpoints.arm(settings.failpoint)
     vault = Vault(load_secret(settings.secret_key, settings.var_dir))
     database = Database(settings.database_url, info={"vault": vault})
     return World(settings=settings, database=database, clock=clock, vault=vault)

@@ -69,6 +69,7 @@ class Entry(Base):
     card_version: Mapped[int] = mapped_column(BigId)
     occurred_at: Mapped[datetime] = mapped_column(Instant)
     recorded_at: Mapped[datetime] = mapped_column(Instant)
+    trace: Mapped[str] = mapped_column(default="")
 
     postings: Mapped[list["Posting"]] = relationship(viewonly=True)
 

@@ -32,7 +32,8 @@ class Target(Base):
     Delivery means bringing `done` up to `want`. `not_before` is coalescing window, schedule, lease and backoff in one.
     `channel`: apple (address = device id), google (address = google_object id), google_class (address = google_class
     id).
-    `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose.
+    `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose. `trace`: the
+    id of the change that raised `want` last.
     """
 
     __tablename__ = "target"
@@ -55,6 +56,8 @@ class Target(Base):
     last_status: Mapped[int] = mapped_column(default=0)
     last_reason: Mapped[str] = mapped_column(default="")
     last_at: Mapped[int] = mapped_column(BigId, default=0)
+    trace: Mapped[str] = mapped_column(default="")
+    fetched_at: Mapped[int] = mapped_column(BigId, default=0)
 
     __table_args__ = (
         UniqueConstraint("channel", "card_id", "address_id"),
@@ -106,4 +109,5 @@ class SendLog(Base):
     reason: Mapped[str]
     took_ms: Mapped[int]
     lag_ms: Mapped[int] = mapped_column(BigId)
+    trace: Mapped[str] = mapped_column(default="")
     at: Mapped[int] = mapped_column(BigId, index=True)

@@ -1,0 +1,1 @@
+"""Outgoing webhooks: what other systems are told, signed, and sent again until they take it."""
