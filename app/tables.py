@@ -1,6 +1,7 @@
 """Every room's tables, gathered for migrations and nothing else."""
 
 from app import idempotency
+from app.alarms import models as alarms
 from app.cards import models as cards
 from app.db import Base
 from app.delivery import models as delivery
@@ -12,5 +13,5 @@ from app.staff import models as staff
 from app.wallets.apple import models as apple
 from app.wallets.google import models as google
 
-ROOMS = (apple, cards, delivery, enrolment, google, idempotency, ledger, offers, outbox, staff)
+ROOMS = (alarms, apple, cards, delivery, enrolment, google, idempotency, ledger, offers, outbox, staff)
 metadata = Base.metadata

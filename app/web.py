@@ -103,7 +103,7 @@ def problem(error: AppError) -> Response:
 
 
 def _begin() -> None:
-    g.request_id = trace.begin(str(uuid.uuid4()))
+    g.request_id = trace.begin()
     g.started = time.perf_counter()
 
 
