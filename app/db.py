@@ -7,7 +7,7 @@ transaction that reads first and writes later fails with "database is locked" wh
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from app import failpoints
 from app.errors import Busy
 
 T = TypeVar("T")
+Hint = tuple[str, int]
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
@@ -87,7 +89,12 @@ class Database:
 
     `info` is handed to every session (`session.info`): it carries what services need besides rows, such as
     the vault that opens members' personal data.
+
+    What a unit of work leaves in `session.info["hints"]` (channel and lane of what now waits to be sent) is handed to
+    `after_commit`, if somebody has set it: after COMMIT, outside every lock. It must return at once and never raise.
     """
+
+    after_commit: Callable[[Collection[Hint]], None] | None = None
 
     def __init__(self, url: str, *, info: Mapping[str, Any] | None = None) -> None:
         self.url = url
@@ -105,6 +112,10 @@ class Database:
         """One writing transaction: commits at the end, rolls back on any exception. Rows stay readable afterwards."""
         with self._gate, Session(self.engine, expire_on_commit=False, info=dict(self.info)) as session, session.begin():
             yield session
+        hints = session.info.get("hints")
+        if hints and self.after_commit is not None:
+            failpoints.reached("hint.before")
+            self.after_commit(hints)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -10,7 +10,13 @@ from app.db import Base, BigId, Instant
 
 
 class Node(Base):
-    """A process that delivers or schedules, and when it last said so."""
+    """A process of this installation, and when it last said that it lives.
+
+    `role`: web, worker, scheduler, delivery (worker and scheduler in one), joined names of what it does. `machine` tells
+    one running kernel from another. `worked_at`: when it last did a piece of its own work, for a worker a drain or a
+    ping that came back through the broker; a process that beats and does not work is deaf. `clock_apart_ms`: its clock
+    minus the database's. `clock_jump_ms`: by how much its clock last jumped, and when.
+    """
 
     __tablename__ = "node"
 
@@ -18,6 +24,43 @@ class Node(Base):
     role: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(Instant)
     beat_at: Mapped[datetime] = mapped_column(Instant)
+    host: Mapped[str] = mapped_column(default="")
+    machine: Mapped[str] = mapped_column(default="")
+    build: Mapped[str] = mapped_column(default="")
+    worked_at: Mapped[datetime | None] = mapped_column(Instant)
+    clock_apart_ms: Mapped[int] = mapped_column(BigId, default=0)
+    clock_jump_ms: Mapped[int] = mapped_column(BigId, default=0)
+    clock_jumped_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LaneState(Base):
+    """Whether workers hear that a lane has work. Times are epoch milliseconds.
+
+    `heard_at`: when a worker last took the lane up. `degraded_since`: since when schedulers send in the workers' stead;
+    0 while workers hear.
+    """
+
+    __tablename__ = "lane_state"
+
+    lane: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    heard_at: Mapped[int] = mapped_column(BigId, default=0)
+    degraded_since: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class Silence(Base):
+    """A phone that was told and has not fetched for hours. Times are epoch milliseconds.
+
+    `since`: when it was told. `fetched`: the version it had then; once it has another, the silence is over. `pushes`
+    and `pushed_at`: how often it was told once more, and when last.
+    """
+
+    __tablename__ = "silence"
+
+    target_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    since: Mapped[int] = mapped_column(BigId, index=True)
+    fetched: Mapped[int] = mapped_column(BigId)
+    pushes: Mapped[int] = mapped_column(default=0)
+    pushed_at: Mapped[int] = mapped_column(BigId, default=0)
 
 
 class Tally(Base):
@@ -52,6 +95,7 @@ class Census(Base):
     """How many addresses of a programme and channel were in which condition when all were last counted.
 
     `told`: accepted by the vendor, not yet fetched by the phone. `quiet`: told, and not fetched for seven days.
+    `causes`: {"waiting": count, ...} of those behind; `refusals`: {"400 BadTopic": count, ...} of those parked.
     """
 
     __tablename__ = "sync_census"
@@ -64,6 +108,8 @@ class Census(Base):
     behind: Mapped[int] = mapped_column(BigId, default=0)
     parked: Mapped[int] = mapped_column(BigId, default=0)
     gone: Mapped[int] = mapped_column(BigId, default=0)
+    causes: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    refusals: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     counted_at: Mapped[datetime] = mapped_column(Instant)
 
 

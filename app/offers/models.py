@@ -48,7 +48,11 @@ class Offer(Base):
 
 
 class Occurrence(Base):
-    """The start or the end of an offer, waiting for its instant; fires exactly once."""
+    """The start or the end of an offer, waiting for its instant; fires exactly once.
+
+    `local_key`: what was meant, as the wall clock of the offer's zone shows it; `fire_at` follows from it by the rules
+    of the zone as they are known today.
+    """
 
     __tablename__ = "occurrence"
 
@@ -59,6 +63,7 @@ class Occurrence(Base):
     deadline: Mapped[datetime | None] = mapped_column(Instant)
     status: Mapped[str] = mapped_column(default="due")
     fired_at: Mapped[datetime | None] = mapped_column(Instant)
+    local_key: Mapped[str] = mapped_column(default="")
 
     __table_args__ = (
         UniqueConstraint("offer_id", "kind"),

@@ -41,6 +41,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_backup_note_kind_at", "backup_note", ["kind", "at"], unique=False)
     op.create_table(
+        "lane_state",
+        sa.Column("lane", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("heard_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("degraded_since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_lane_state")),
+    )
+    op.create_table(
+        "silence",
+        sa.Column(
+            "target_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fetched", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pushes", sa.Integer(), nullable=False),
+        sa.Column("pushed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("target_id", name=op.f("pk_silence")),
+    )
+    op.create_index(op.f("ix_silence_since"), "silence", ["since"], unique=False)
+    op.create_table(
         "sync_census",
         sa.Column("programme_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
@@ -50,6 +69,8 @@ def upgrade() -> None:
         sa.Column("behind", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("parked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("gone", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("causes", sa.JSON(), nullable=False),
+        sa.Column("refusals", sa.JSON(), nullable=False),
         sa.Column("counted_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("programme_id", "channel", name=op.f("pk_sync_census")),
     )
@@ -68,7 +89,86 @@ def upgrade() -> None:
         sa.Column("note", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_turn")),
     )
+    op.create_table(
+        "webhook_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("programme_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_event")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_webhook_event_public_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_webhook_event_created_at", "webhook_event", ["created_at"], unique=False)
+    op.create_table(
+        "webhook_endpoint",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("programme_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("secret_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("old_secret_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("old_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("not_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_status", sa.Integer(), nullable=False),
+        sa.Column("last_reason", sa.String(), nullable=False),
+        sa.Column("last_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("delivered", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("failed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("parked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name=op.f("ck_webhook_endpoint_state")),
+        sa.ForeignKeyConstraint(["programme_id"], ["programme.id"], name=op.f("fk_webhook_endpoint_programme_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_webhook_endpoint_public_id")),
+    )
+    op.create_index(op.f("ix_webhook_endpoint_programme_id"), "webhook_endpoint", ["programme_id"], unique=False)
     op.add_column("entry", sa.Column("trace", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "message", sa.Column("endpoint_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
+    op.add_column("message", sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+    op.add_column("message", sa.Column("last_status", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column(
+        "message",
+        sa.Column("last_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
+    )
+    op.add_column("message", sa.Column("took_ms", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index(
+        "ix_message_due",
+        "message",
+        ["endpoint_id", "not_before"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting' AND endpoint_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 'waiting' AND endpoint_id IS NOT NULL"),
+    )
+    op.create_index("ix_message_endpoint_id_event_id", "message", ["endpoint_id", "event_id"], unique=False)
+    op.add_column("node", sa.Column("host", sa.String(), nullable=False, server_default=""))
+    op.add_column("node", sa.Column("machine", sa.String(), nullable=False, server_default=""))
+    op.add_column("node", sa.Column("build", sa.String(), nullable=False, server_default=""))
+    op.add_column("node", sa.Column("worked_at", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "node",
+        sa.Column(
+            "clock_apart_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+    )
+    op.add_column(
+        "node",
+        sa.Column(
+            "clock_jump_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+    )
+    op.add_column("node", sa.Column("clock_jumped_at", sa.BigInteger(), nullable=True))
+    op.add_column("occurrence", sa.Column("local_key", sa.String(), nullable=False, server_default=""))
     op.add_column("send_log", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column("target", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column(
