@@ -12,6 +12,7 @@ from app.outbox import models as outbox
 from app.staff import models as staff
 from app.wallets.apple import models as apple
 from app.wallets.google import models as google
+from app.webhooks import models as webhooks
 
-ROOMS = (alarms, apple, cards, delivery, enrolment, google, idempotency, ledger, offers, outbox, staff)
+ROOMS = (alarms, apple, cards, delivery, enrolment, google, idempotency, ledger, offers, outbox, staff, webhooks)
 metadata = Base.metadata

@@ -76,7 +76,11 @@ class Target(Base):
 
 
 class Message(Base):
-    """A mail or webhook that must arrive: a job row, kept until it is acknowledged."""
+    """A mail or webhook that must arrive: a job row, kept until it is acknowledged.
+
+    `state`: waiting, sent, failed (for good) or parked (tried as often as it may be, until somebody asks again). A
+    webhook's address is its endpoint and its body the event's, so both are empty here.
+    """
 
     __tablename__ = "message"
 
@@ -90,8 +94,23 @@ class Message(Base):
     state: Mapped[str] = mapped_column(default="waiting")
     last_reason: Mapped[str] = mapped_column(default="")
     created_at: Mapped[int] = mapped_column(BigId)
+    endpoint_id: Mapped[int | None] = mapped_column(BigId)
+    event_id: Mapped[int | None] = mapped_column(BigId)
+    last_status: Mapped[int] = mapped_column(default=0)
+    last_at: Mapped[int] = mapped_column(BigId, default=0)
+    took_ms: Mapped[int] = mapped_column(default=0)
 
-    __table_args__ = (Index("ix_message_state_not_before", "state", "not_before"),)
+    __table_args__ = (
+        Index("ix_message_state_not_before", "state", "not_before"),
+        Index(
+            "ix_message_due",
+            "endpoint_id",
+            "not_before",
+            sqlite_where=text("state = 'waiting' AND endpoint_id IS NOT NULL"),
+            postgresql_where=text("state = 'waiting' AND endpoint_id IS NOT NULL"),
+        ),
+        Index("ix_message_endpoint_id_event_id", "endpoint_id", "event_id"),
+    )
 
 
 class SendLog(Base):
