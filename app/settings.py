@@ -293,6 +293,17 @@ def load() -> Settings:
     return Settings.from_environ(os.environ, dotenv=Path(".env"))
 
 
+def checked_database_url(text: str) -> str:
+    """An address of a database as it is used.
+
+    Raises: ConfigurationError, saying what it must look like.
+    """
+    try:
+        return _database_url(text)
+    except ValueError as problem:
+        raise ConfigurationError(f"the database's address {problem}") from None
+
+
 def child_environ(over: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that this one starts, with some settings of its own."""
     return {**os.environ, **over}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.backups import service as backups
 from app.cards import service as cards
 from app.cards.models import Card, Member, Programme
 from app.counter import service as counter
@@ -244,3 +245,20 @@ def test_what_the_phone_fetched_is_known(town: Town) -> None:
     with town.world.database.reading() as session:
         target = session.scalars(select(Target)).one()
     assert (target.want, target.done, target.fetched) == (2, 2, 2)
+
+
+def test_after_a_restore_the_phone_goes_back_to_what_the_books_say(town: Town, tmp_path: Path) -> None:
+    town.world.settings.var_dir.mkdir(exist_ok=True)
+    town.join()
+    town.earn(10_00)
+    town.deliver()
+    backups.back_up(town.world, tmp_path / "nightly.db", lambda _table, _rows: None)
+    for _ in range(3):
+        town.earn(100_00)
+        town.deliver()
+    assert town.shows("balance", 31)
+
+    backups.restore(town.world, tmp_path / "nightly.db", lambda _table, _rows: None, replace=True)
+    town.deliver()
+
+    assert town.shows("balance", 1)
