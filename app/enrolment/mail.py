@@ -2,7 +2,6 @@
 
 import json
 import logging
-import secrets
 import smtplib
 import ssl
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from app import ids
 from app.clock import milliseconds
-from app.outbox.models import Message
+from app.outbox import jobs
+from app.outbox.jobs import Settlement
 from app.settings import Settings
 from app.vault import Vault
 from app.world import World
@@ -45,15 +44,13 @@ def enqueue(session: Session, *, recipient: str, subject: str, text: str, now: d
     """Write a mail in the caller's transaction; what names a person is sealed."""
     vault: Vault = session.info["vault"]
     body = {"subject": subject, "text": text, "until": milliseconds(now + useful_for)}
-    session.add(
-        Message(
-            id=ids.public_id("msg"),
-            kind=KIND,
-            recipient=vault.seal(recipient.encode()),
-            body=vault.seal(json.dumps(body).encode()),
-            not_before=milliseconds(now),
-            created_at=milliseconds(now),
-        )
+    jobs.enqueue(
+        session,
+        message_id=ids.public_id("msg"),
+        kind=KIND,
+        recipient=vault.seal(recipient.encode()),
+        body=vault.seal(json.dumps(body).encode()),
+        now_ms=milliseconds(now),
     )
 
 
@@ -75,28 +72,14 @@ def deliver_next_mail(world: World) -> bool:
 
 
 def _claim(session: Session, *, now: datetime) -> Letter | None:
-    now_ms = milliseconds(now)
-    due = (
-        select(Message.id)
-        .where(Message.kind == KIND, Message.state == "waiting", Message.not_before <= now_ms)
-        .order_by(Message.not_before)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    lease = secrets.token_hex(8)
-    claim = (
-        update(Message)
-        .where(Message.id.in_(due.scalar_subquery()))
-        .values(lease=lease, not_before=now_ms + LEASE_MS, attempts=Message.attempts + 1)
-        .returning(Message)
-    )
-    row = session.scalars(claim, execution_options={"synchronize_session": False}).one_or_none()
-    if row is None:
+    claimed = jobs.claim(session, kind=KIND, limit=1, lease_ms=LEASE_MS, now_ms=milliseconds(now))
+    if not claimed:
         return None
+    row = claimed[0]
     vault: Vault = session.info["vault"]
     body = json.loads(vault.open(row.body))
     recipient = vault.open(row.recipient).decode()
-    return Letter(message_id=row.id, lease=lease, attempts=row.attempts, recipient=recipient, **body)
+    return Letter(message_id=row.id, lease=row.lease or "", attempts=row.attempts, recipient=recipient, **body)
 
 
 def _send(settings: Settings, letter: Letter) -> tuple[str, str]:
@@ -145,15 +128,14 @@ def _mail(settings: Settings, letter: Letter) -> EmailMessage:
 
 def _settle(session: Session, letter: Letter, outcome: str, reason: str, *, now: datetime) -> None:
     now_ms = milliseconds(now)
-    values: dict[str, object] = {"lease": None, "last_reason": reason, "state": outcome}
-    if outcome == "again":
-        wait_ms = BACKOFF_MS[min(letter.attempts, len(BACKOFF_MS)) - 1]
-        values |= {"state": "waiting", "not_before": now_ms + wait_ms}
+    again = outcome == "again"
+    if again:
         LOGGER.warning("mail %s will be tried again: %s", letter.message_id, reason)
-    else:
-        values["body"] = b""  # a code that was sent is kept nowhere
-    session.execute(
-        update(Message)
-        .where(Message.id == letter.message_id, or_(Message.lease == letter.lease, Message.lease.is_(None)))
-        .values(values)
+    settlement = Settlement(
+        message_id=letter.message_id,
+        lease=letter.lease,
+        state="waiting" if again else outcome,
+        not_before=now_ms + (BACKOFF_MS[min(letter.attempts, len(BACKOFF_MS)) - 1] if again else 0),
+        reason=reason,
     )
+    jobs.settle(session, [settlement], now_ms=now_ms)
