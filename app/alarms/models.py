@@ -12,7 +12,7 @@ from app.db import Base, BigId, Instant
 class Alarm(Base):
     """One thing that is wrong. At most one is open for each kind and subject: a unique index sees to it.
 
-    `subject` names what it is about in the fewest letters (a lane, a sender's id, a pass type). `severity`: warn or bad.
+    `subject` names what it is about in few letters (a lane, a sender's id, a pass type). `severity`: warn or bad.
     `values` are the figures and names for its text.
     """
 
