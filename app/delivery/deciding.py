@@ -5,8 +5,6 @@ from dataclasses import replace
 
 from app.outbox import rules
 from app.outbox.claims import Settlement
-from app.outbox.models import Target
-from app.outbox.rules import Lane
 from app.wallets.channel import Result
 from passes.outcome import Outcome
 
@@ -14,28 +12,28 @@ UNCHANGED = "unchanged"
 CONTENT_CHANNELS = ("google", "google_class")
 
 
-def settlement(result: Result, target: Target, *, now_ms: int, jitter: float) -> Settlement:
+def settlement(result: Result, *, now_ms: int, jitter: float) -> Settlement:
     """What to write for one answer.
 
     A fault of the sender (`result.breaker`) leaves the row waiting, without counting the attempt. A row that has failed
     for a day is parked, and tried once a day from then on: no row is ever dropped.
     """
+    claim, target = result.errand.claim, result.errand.target
     one = Settlement(
         target_id=target.id,
-        lease=result.errand.lease,
-        action=_action(result, target, now_ms),
+        action=_action(result, now_ms),
         version=result.errand.version,
         status=result.status,
         reason=result.breaker or result.reason,
-        harmful_late=target.channel in CONTENT_CHANNELS and result.outcome in (Outcome.DELIVERED, Outcome.TRY_AGAIN),
+        harmful_late=claim.channel in CONTENT_CHANNELS and result.outcome in (Outcome.DELIVERED, Outcome.TRY_AGAIN),
     )
     if one.action != "later":
         return one
-    delay = rules.backoff_ms(target.attempts, Lane(target.lane), jitter=jitter, retry_after_s=result.retry_after_s)
+    delay = rules.backoff_ms(target.attempts, claim.lane, jitter=jitter, retry_after_s=result.retry_after_s)
     return replace(one, delay_ms=delay)
 
 
-def _action(result: Result, target: Target, now_ms: int) -> str:
+def _action(result: Result, now_ms: int) -> str:
     match result.outcome:
         case Outcome.DELIVERED:
             return "done"
@@ -46,7 +44,7 @@ def _action(result: Result, target: Target, now_ms: int) -> str:
         case Outcome.TRY_AGAIN:
             if result.breaker:
                 return "waiting"
-            return "parked" if now_ms - target.dirty_since > rules.PARK_AFTER_MS else "later"
+            return "parked" if now_ms - result.errand.target.dirty_since > rules.PARK_AFTER_MS else "later"
 
 
 def guarded(results: Sequence[Result], words: str) -> list[Result]:
@@ -55,5 +53,5 @@ def guarded(results: Sequence[Result], words: str) -> list[Result]:
     if not rules.looks_like_wrong_credential(len(results), gone):
         return list(results)
     return [
-        replace(one, outcome=Outcome.REFUSED, breaker=words) if one.outcome is Outcome.GONE else one for one in results
+        one._replace(outcome=Outcome.REFUSED, breaker=words) if one.outcome is Outcome.GONE else one for one in results
     ]

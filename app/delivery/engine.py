@@ -14,7 +14,8 @@ from app.clock import milliseconds
 from app.delivery import book, deciding, watch
 from app.delivery.watch import Watch
 from app.outbox import claims, pace
-from app.outbox.models import Sender, Target
+from app.outbox.claims import Claim, Claimed, SenderRef, Settlement
+from app.outbox.models import Sender
 from app.outbox.pace import Pace, Slot
 from app.outbox.rules import Lane
 from app.wallets.channel import Channel, Errand, Result
@@ -32,20 +33,6 @@ class Credentialed(Protocol):
 
     def credential(self, sender_name: str) -> str:
         """A digest of the credential in use; never the credential itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Rows claimed together: all of one sender, channel and lane."""
-
-    sender: Sender
-    targets: list[Target]
-    slot: Slot | None
-    claimed_ms: int
-
-    @property
-    def probe(self) -> bool:
-        return self.slot is not None and self.slot.probe
 
 
 @dataclass(kw_only=True)
@@ -76,24 +63,24 @@ class Engine:
         }
         return {one.id: tell[one.vendor](one.name) for one in senders if one.vendor in tell}
 
-    def _in_turn(self, senders: Sequence[Sender], channel: str, lane: Lane) -> list[Sender]:
+    def _in_turn(self, senders: Sequence[SenderRef], channel: str, lane: Lane) -> list[SenderRef]:
         last = self._last_served.get((channel, lane), 0)
         return sorted(senders, key=lambda one: (one.id <= last, one.id))
 
-    def _serve(self, channel: str, sender: Sender, lane: Lane) -> bool:
-        batch = self._claim(channel, sender, lane)
-        if batch is None:
+    def _serve(self, channel: str, sender: SenderRef, lane: Lane) -> bool:
+        taken = self._claim(channel, sender, lane)
+        if taken is None:
             return False
-        if batch.slot is not None:
-            # the reserved moment lies at most a second ahead
-            time.sleep(max(0, min(batch.slot.start_ms - self._now_ms(), 1_000)) / 1000)
-        errands, results = self._prepare(channel, batch)
-        results += self._push(channel, errands)
-        self._settle(channel, batch, results)
+        claim, slot = taken
+        # the reserved moment lies at most a second ahead
+        time.sleep(max(0, min(slot.start_ms - self._now_ms(), 1_000)) / 1000)
+        errands, results = self._prepare(claim)
+        results += self._push(claim, errands)
+        self._settle(claim, errands, results, probe=slot.probe)
         return True
 
-    def _claim(self, channel: str, sender: Sender, lane: Lane) -> Batch | None:
-        def work(session: Session) -> Batch | None:
+    def _claim(self, channel: str, sender: SenderRef, lane: Lane) -> tuple[Claim, Slot] | None:
+        def work(session: Session) -> tuple[Claim, Slot] | None:
             now_ms = self._now_ms()
             most = batch_size(channel, lane, self.world.settings.google_rate)
             count = claims.due_count(
@@ -105,88 +92,85 @@ class Engine:
             slot = self._slot(session, sender, 1 if probe else count, lane, probe=probe)
             if slot is None:
                 return None
-            targets = claims.claim(
-                session, channel=channel, sender_id=sender.id, lane=lane, limit=slot.count, now_ms=now_ms
-            )
-            return Batch(sender=sender, targets=targets, slot=slot, claimed_ms=now_ms) if targets else None
+            claim = claims.claim(session, sender, channel=channel, lane=lane, limit=slot.count, now_ms=now_ms)
+            return (claim, slot) if claim else None
 
         return self.world.database.transact(work)
 
-    def _slot(self, session: Session, sender: Sender, count: int, lane: Lane, *, probe: bool) -> Slot | None:
+    def _slot(self, session: Session, sender: SenderRef, count: int, lane: Lane, *, probe: bool) -> Slot | None:
         now_ms = self._now_ms()
         if sender.vendor != "google" or probe:
             return Slot(count=count, start_ms=now_ms, interval_ms=0, probe=probe)
         budget = Pace(rate_per_s=self.world.settings.google_rate)
         return pace.reserve(session, sender.id, budget, count=count, lane=lane, now_ms=now_ms)
 
-    def _prepare(self, channel: str, batch: Batch) -> tuple[list[Errand], list[Result]]:
+    def _prepare(self, claim: Claim) -> tuple[list[Errand], list[Result]]:
         """Read the faces after the claim. One card that cannot be drawn must not hold up the others of its batch."""
         try:
-            return self._read(channel, batch.targets), []
+            return self._read(claim), []
         except Exception:
-            log.exception("preparing a batch failed; going on row by row", extra={"channel": channel})
+            log.exception("preparing a batch failed; going on row by row", extra={"channel": claim.channel})
         errands: list[Errand] = []
         results: list[Result] = []
-        for target in batch.targets:
+        for target in claim.rows:
             try:
-                errands += self._read(channel, [target])
+                errands += self._read(replace(claim, rows=[target]))
             except Exception:
                 log.exception("this row cannot be prepared and is parked", extra={"target": target.id})
-                results.append(Result(errand=_blank(target), outcome=Outcome.REFUSED, reason=OUR_FAULT))
+                blank = Errand(claim, target, target.done, None)
+                results.append(Result(errand=blank, outcome=Outcome.REFUSED, reason=OUR_FAULT))
         return errands, results
 
-    def _read(self, channel: str, targets: Sequence[Target]) -> list[Errand]:
+    def _read(self, claim: Claim) -> list[Errand]:
         with self.world.database.reading() as session:
-            return self.channels[channel].prepare(session, targets, now=self.world.clock())
+            return self.channels[claim.channel].prepare(session, claim, now=self.world.clock())
 
-    def _push(self, channel: str, errands: Sequence[Errand]) -> list[Result]:
-        if not errands:
+    def _push(self, claim: Claim, errands: Sequence[Errand]) -> list[Result]:
+        if not errands or self._now_ms() >= claim.send_until_ms:
             return []
         try:
-            return self.channels[channel].push(errands)
+            return self.channels[claim.channel].push(errands)
         except Exception:
-            log.exception("sending a batch failed", extra={"channel": channel})
+            log.exception("sending a batch failed", extra={"channel": claim.channel})
             return [Result(errand=one, outcome=Outcome.TRY_AGAIN, reason=OUR_FAULT) for one in errands]
 
-    def _settle(self, channel: str, batch: Batch, results: list[Result]) -> None:
-        targets = {one.id: one for one in batch.targets}
-        answered = {one.errand.target_id for one in results}
-        vanished = [one for one in batch.targets if one.id not in answered]
+    def _settle(self, claim: Claim, errands: Sequence[Errand], results: list[Result], *, probe: bool) -> None:
+        answered = {one.errand.target.id for one in results}
+        unsent = {one.target.id for one in errands} - answered
+        rest = [_unsent(one) if one.id in unsent else _vanished(one) for one in claim.rows if one.id not in answered]
         results = deciding.guarded(results, watch.DEAD_ADDRESSES)
 
         def work(session: Session) -> None:
             now = self.world.clock()
             now_ms = milliseconds(now)
-            rows = [
-                deciding.settlement(one, targets[one.errand.target_id], now_ms=now_ms, jitter=random.random())  # noqa: S311  spreads load
-                for one in results
-            ]
-            rows += [_vanished(one) for one in vanished]
-            lost = claims.settle(session, rows, claimed_ms=batch.claimed_ms, now_ms=now_ms)
-            told = [_marked(one, lost=one.errand.target_id in lost) for one in results]
-            self.channels[channel].settled(session, told, now=now)
-            self._judge_sender(session, batch, results, now_ms)
-            book.write(session, results, targets, now_ms=now_ms)
+            rows = [deciding.settlement(one, now_ms=now_ms, jitter=random.random()) for one in results]  # noqa: S311  spreads load
+            lost = claims.settle(session, claim, rows + rest, now_ms=now_ms)
+            told = [_marked(one) if one.errand.target.id in lost else one for one in results]
+            self.channels[claim.channel].settled(session, told, now=now)
+            self._judge_sender(session, claim.sender, results, now_ms, probe=probe)
+            book.write(session, results, now_ms=now_ms)
 
         self.world.database.transact(work)
 
-    def _judge_sender(self, session: Session, batch: Batch, results: Sequence[Result], now_ms: int) -> None:
-        sender_id = batch.sender.id
+    def _judge_sender(
+        self, session: Session, sender: SenderRef, results: Sequence[Result], now_ms: int, *, probe: bool
+    ) -> None:
+        sender_id = sender.id
         self._spend(session, sender_id, results, now_ms)
         fault = next((one.breaker for one in results if one.breaker), "")
         fault = fault or self.watch.refused_too_often(sender_id, results)
         if fault:
             if pace.open_until_mended(session, sender_id, fault):
-                log.error("breaker opened until it is mended: %s", fault, extra={"sender": batch.sender.name})
+                log.error("breaker opened until it is mended: %s", fault, extra={"sender": sender.name})
             return
         storm = self.watch.note(sender_id, results, now_ms=now_ms)
-        if batch.probe and any(one.outcome is Outcome.TRY_AGAIN for one in results):
+        if probe and any(one.outcome is Outcome.TRY_AGAIN for one in results):
             storm = watch.STORM
         if storm:
             if pace.open_for_a_while(session, sender_id, storm, now_ms=now_ms):
-                log.warning("breaker opened: %s", storm, extra={"sender": batch.sender.name})
-        elif batch.probe and results and pace.close(session, sender_id):
-            log.info("breaker closed", extra={"sender": batch.sender.name})
+                log.warning("breaker opened: %s", storm, extra={"sender": sender.name})
+        elif probe and results and pace.close(session, sender_id):
+            log.info("breaker closed", extra={"sender": sender.name})
 
     def _spend(self, session: Session, sender_id: int, results: Sequence[Result], now_ms: int) -> None:
         """Book what the sends cost beyond one call each, and obey a vendor that said "too fast"."""
@@ -211,19 +195,15 @@ def batch_size(channel: str, lane: Lane, google_rate: int) -> int:
     return 10 if lane is Lane.URGENT else 100
 
 
-def _marked(result: Result, *, lost: bool) -> Result:
-    return replace(result, facts={**result.facts, "lost": True}) if lost else result
+def _marked(result: Result) -> Result:
+    return result._replace(facts={**result.facts, "lost": True})
 
 
-def _vanished(target: Target) -> claims.Settlement:
-    """Prepared, and nothing came of it: its card or address is gone."""
-    return claims.Settlement(
-        target_id=target.id, lease=target.lease or "", action="gone", version=target.done, reason="nothing to send"
-    )
+def _unsent(target: Claimed) -> Settlement:
+    """Prepared in time and not sent: the lease was about to run out."""
+    return Settlement(target_id=target.id, action="waiting", version=target.done)
 
 
-def _blank(target: Target) -> Errand:
-    return Errand(
-        target_id=target.id, sender_id=target.sender_id, sender_name="", channel=target.channel, card_id=target.card_id,
-        address_id=target.address_id, version=target.done, lane=target.lane, lease=target.lease or "", payload=None,
-    )  # fmt: skip
+def _vanished(target: Claimed) -> Settlement:
+    """Nothing to prepare: its card or address is gone."""
+    return Settlement(target_id=target.id, action="gone", version=target.done, reason="nothing to send")

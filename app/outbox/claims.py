@@ -6,26 +6,64 @@ All functions work in the caller's transaction and touch rows in the order of th
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.outbox.models import Sender, Target
-from app.outbox.rules import LEASE_MS, WINDOW_MS, Lane
+from app.outbox.rules import LEASE_MS, REQUEST_DEADLINE_MS, WINDOW_MS, Lane
 
 VOID = "void"
 TARGETS = cast("Table", Target.__table__)
 DUE = and_(Target.want > Target.done, Target.state == "live")
 
 
-def due_senders(session: Session, *, channel: str, lane: Lane, now_ms: int) -> list[Sender]:
+class SenderRef(NamedTuple):
+    """Who sends: the vendor's name for one of our identities there."""
+
+    id: int
+    vendor: str
+    name: str
+
+
+class Claimed(NamedTuple):
+    """A row under our lease, as it was when it was taken; this attempt is counted in `attempts`."""
+
+    id: int
+    card_id: int | None
+    address_id: int
+    want: int
+    done: int
+    attempts: int
+    dirty_since: int
+    trace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Rows that were taken together: all of one sender, channel and lane, under one lease.
+
+    Nothing more is sent after `send_until_ms`: the lease would run out before the answer comes.
+    """
+
+    channel: str
+    sender: SenderRef
+    lane: Lane
+    lease: str
+    claimed_ms: int
+    send_until_ms: int
+    rows: Sequence[Claimed]
+
+
+def due_senders(session: Session, *, channel: str, lane: Lane, now_ms: int) -> list[SenderRef]:
     """Senders with rows to claim in this lane, those with an open breaker left out."""
     waiting = select(Target.id).where(
         _in_lane(channel, lane), Target.sender_id == Sender.id, Target.not_before <= now_ms
     )
-    statement = select(Sender).where(Sender.breaker_until <= now_ms, waiting.exists()).order_by(Sender.id)
-    return list(session.scalars(statement))
+    columns = select(Sender.id, Sender.vendor, Sender.name)
+    statement = columns.where(Sender.breaker_until <= now_ms, waiting.exists()).order_by(Sender.id)
+    return [SenderRef._make(row) for row in session.execute(statement)]
 
 
 def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | None:
@@ -50,36 +88,38 @@ def due_count(session: Session, *, channel: str, sender_id: int, lane: Lane, lim
     return session.scalar(select(func.count()).select_from(due.limit(limit).subquery())) or 0
 
 
-def claim(session: Session, *, channel: str, sender_id: int, lane: Lane, limit: int, now_ms: int) -> list[Target]:
-    """Take up to *limit* due rows under a lease; nobody else gets them until it runs out.
+def claim(session: Session, sender: SenderRef, *, channel: str, lane: Lane, limit: int, now_ms: int) -> Claim | None:
+    """Take up to *limit* due rows under a lease; nobody else gets them until it runs out. None if nothing is due.
 
     The attempt is counted here, not at the answer: a row that kills its worker is slowed like one that fails.
     """
     due = (
         select(Target.id)
-        .where(_in_lane(channel, lane), Target.sender_id == sender_id, Target.not_before <= now_ms)
+        .where(_in_lane(channel, lane), Target.sender_id == sender.id, Target.not_before <= now_ms)
         .order_by(Target.not_before)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     ids = list(session.scalars(due))
     if not ids:
-        return []
-    values = {"not_before": now_ms + LEASE_MS[lane], "lease": secrets.token_hex(8), "attempts": Target.attempts + 1}
-    claimed = session.scalars(
-        update(Target)
-        .where(Target.id.in_(ids))
+        return None
+    lease = secrets.token_hex(8)
+    values = {"not_before": now_ms + LEASE_MS[lane], "lease": lease, "attempts": Target.attempts + 1}
+    claimed = session.connection().execute(
+        update(TARGETS)
+        .where(TARGETS.c.id.in_(ids))
         .values(values)
-        .returning(Target)
-        .execution_options(synchronize_session=False, populate_existing=True)
+        .returning(*(TARGETS.c[name] for name in Claimed._fields))
     )
-    return sorted(claimed, key=lambda one: one.id)
-
-
-def release(session: Session, targets: Sequence[Target], *, now_ms: int) -> None:
-    """Give claimed rows back unsent: due at once, and the attempt is not counted."""
-    rows = [{"k_id": one.id, "k_lease": one.lease} for one in targets]
-    _each(session, rows, {"lease": None, "not_before": now_ms, "attempts": Target.attempts - 1})
+    return Claim(
+        channel=channel,
+        sender=sender,
+        lane=lane,
+        lease=lease,
+        claimed_ms=now_ms,
+        send_until_ms=now_ms + LEASE_MS[lane] - REQUEST_DEADLINE_MS,
+        rows=sorted(map(Claimed._make, claimed)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +131,6 @@ class Settlement:
     """
 
     target_id: int
-    lease: str
     action: str
     version: int
     delay_ms: int = 0
@@ -100,7 +139,7 @@ class Settlement:
     harmful_late: bool = False
 
 
-def settle(session: Session, settlements: Sequence[Settlement], *, claimed_ms: int, now_ms: int) -> set[int]:
+def settle(session: Session, claim: Claim, settlements: Sequence[Settlement], *, now_ms: int) -> set[int]:
     """Write a batch of outcomes, one statement for each kind of outcome.
 
     A row whose lease was lost is not acknowledged. If the send carried content, its version counts as unsent and
@@ -109,10 +148,14 @@ def settle(session: Session, settlements: Sequence[Settlement], *, claimed_ms: i
     Returns: ids of the rows whose lease was lost.
     """
     leases = _locked_leases(session, [one.target_id for one in settlements])
-    ours = [one for one in settlements if leases.get(one.target_id) == one.lease]
-    lost = [one for one in settlements if leases.get(one.target_id) != one.lease]
-    for action, values in _actions(claimed_ms, now_ms).items():
-        rows = [_row(one, now_ms) for one in sorted(ours, key=lambda one: one.target_id) if one.action == action]
+    ours = [one for one in settlements if leases.get(one.target_id) == claim.lease]
+    lost = [one for one in settlements if leases.get(one.target_id) != claim.lease]
+    for action, values in _actions(claim.claimed_ms, now_ms).items():
+        rows = [
+            _row(one, claim.lease, now_ms)
+            for one in sorted(ours, key=lambda one: one.target_id)
+            if one.action == action
+        ]
         _each(session, rows, values)
     _settle_late(session, [one for one in lost if one.harmful_late and one.target_id in leases], leases, now_ms)
     return {one.target_id for one in lost}
@@ -152,9 +195,9 @@ def _actions(claimed_ms: int, now_ms: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _row(one: Settlement, now_ms: int) -> dict[str, Any]:
+def _row(one: Settlement, lease: str, now_ms: int) -> dict[str, Any]:
     return {
-        "k_id": one.target_id, "k_lease": one.lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
+        "k_id": one.target_id, "k_lease": lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
         "v_status": one.status, "v_reason": one.reason[:200],
     }  # fmt: skip
 

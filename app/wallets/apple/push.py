@@ -16,6 +16,7 @@ from app.cards.models import Card, Programme
 from app.errors import AppError
 from app.offers import service as offers
 from app.offers.models import Offer
+from app.outbox.claims import Claim, Claimed
 from app.outbox.models import Target
 from app.outbox.rules import Lane, looks_like_wrong_credential
 from app.wallets.apple import registrations
@@ -65,13 +66,13 @@ class AppleChannel:
         except AppError as refusal:
             return refusal.public
 
-    def prepare(self, session: Session, targets: Sequence[Target], *, now: datetime) -> list[Errand]:
-        """Read token, version and topic of each target; rows whose phone or card is gone yield nothing."""
-        devices = _devices(session, targets)
-        cards = _cards(session, targets)
-        live = self._announced(session, targets, cards, now)
+    def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
+        """Read token and version of each target; rows whose phone or card is gone yield nothing."""
+        devices = _devices(session, claim.rows)
+        cards = _cards(session, claim.rows)
+        live = self._announced(session, claim, cards, now)
         errands = []
-        for target in targets:
+        for target in claim.rows:
             device, known = devices.get(target.address_id), cards.get(target.card_id or 0)
             if device is None or known is None:
                 continue
@@ -81,16 +82,16 @@ class AppleChannel:
                 push_token=device.push_token,
                 registered_at=device.token_updated_at,
                 team=programme.team_identifier,
-                expires_at=_expiry(live.get(programme.id, ()), card) if target.lane == Lane.BULK else None,
+                expires_at=_expiry(live.get(programme.id, ()), card) if claim.lane is Lane.BULK else None,
             )
-            errands.append(_errand(target, card, programme.pass_type_identifier, phone))
+            errands.append(Errand(claim, target, card.version, phone))
         return errands
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
         """Wake every distinct phone once for each pass type; all rows of that phone share its answer."""
         by_topic: dict[tuple[str, str], list[Errand]] = defaultdict(list)
         for errand in errands:
-            by_topic[errand.sender_name, errand.payload.team].append(errand)
+            by_topic[errand.claim.sender.name, errand.payload.team].append(errand)
         return [result for (topic, team), some in by_topic.items() for result in self._push_topic(topic, team, some)]
 
     def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
@@ -147,40 +148,26 @@ class AppleChannel:
     def _announced(
         self,
         session: Session,
-        targets: Sequence[Target],
+        claim: Claim,
         cards: Mapping[int, tuple[Card, Programme]],
         now: datetime,
     ) -> dict[int, list[Offer]]:
         """Live offers of the programmes that have rows in the bulk lane, where offers travel."""
-        bulk = {target.card_id for target in targets if target.lane == Lane.BULK}
-        programmes = {programme.id for card_id, (_, programme) in cards.items() if card_id in bulk}
+        if claim.lane is not Lane.BULK:
+            return {}
+        programmes = {programme.id for _, programme in cards.values()}
         return {one: offers.live_in(session, one, now=now) for one in sorted(programmes)}
 
 
-def _devices(session: Session, targets: Sequence[Target]) -> dict[int, Device]:
+def _devices(session: Session, targets: Sequence[Claimed]) -> dict[int, Device]:
     ids = sorted({target.address_id for target in targets})
     return {device.id: device for device in session.scalars(select(Device).where(Device.id.in_(ids)))}
 
 
-def _cards(session: Session, targets: Sequence[Target]) -> dict[int, tuple[Card, Programme]]:
+def _cards(session: Session, targets: Sequence[Claimed]) -> dict[int, tuple[Card, Programme]]:
     ids = sorted({target.card_id for target in targets if target.card_id is not None})
     rows = select(Card, Programme).join(Programme, Programme.id == Card.programme_id).where(Card.id.in_(ids))
     return {card.id: (card, programme) for card, programme in session.execute(rows)}
-
-
-def _errand(target: Target, card: Card, topic: str, phone: Phone) -> Errand:
-    return Errand(
-        target_id=target.id,
-        sender_id=target.sender_id,
-        sender_name=topic,
-        channel=AppleChannel.name,
-        card_id=card.id,
-        address_id=target.address_id,
-        version=card.version,
-        lane=target.lane,
-        lease=target.lease or "",
-        payload=phone,
-    )
 
 
 def _expiry(live: Sequence[Offer], card: Card) -> datetime | None:
@@ -199,7 +186,7 @@ def _result(errand: Errand, woken: Woken) -> Result:
     phone: Phone = errand.payload
     reborn = answer.dead_since is not None and answer.dead_since < phone.registered_at
     # 15 minutes is Apple's advice for a service that is unwell; somebody waits at a till, so the usual backoff is tried
-    own_pace = answer.status >= 500 and errand.lane != Lane.BULK
+    own_pace = answer.status >= 500 and errand.claim.lane is not Lane.BULK
     return Result(
         errand=errand,
         outcome=Outcome.TRY_AGAIN if reborn else answer.outcome,
@@ -226,16 +213,18 @@ def _refused(errand: Errand, reason: str, breaker: str, *, status: int = 0, took
 def _breaker(errand: Errand, woken: Woken) -> str:
     said = woken.detail or f"{woken.answer.status} {woken.answer.reason}"
     what = "the topic" if woken.answer.scope is Scope.CONFIGURATION and woken.answer.status else "the credential"
-    return f"APNs does not accept {what} of {errand.sender_name}: {said}. Check it with: tessera doctor"
+    return f"APNs does not accept {what} of {errand.claim.sender.name}: {said}. Check it with: tessera doctor"
 
 
 def _revive_if_registered_again(session: Session, result: Result, now: datetime) -> None:
     """A phone that registered while the push was under way stays: the answer was about the token it had before."""
-    if registrations.is_registered(session, device_id=result.errand.address_id, card_id=result.errand.card_id or 0):
+    if registrations.is_registered(
+        session, device_id=result.errand.target.address_id, card_id=result.errand.target.card_id or 0
+    ):
         now_ms = int(now.timestamp() * 1000)
         session.execute(
             update(Target)
-            .where(Target.id == result.errand.target_id, Target.state == "gone")
+            .where(Target.id == result.errand.target.id, Target.state == "gone")
             .values(state="live", lease=None, attempts=0, not_before=now_ms)
             .execution_options(synchronize_session=False)
         )

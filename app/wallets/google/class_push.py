@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.clock import milliseconds
 from app.offers import service as offers
-from app.outbox.models import Target
+from app.outbox.claims import Claim, Claimed
 from app.wallets import view as views
 from app.wallets.channel import Errand, Result
 from app.wallets.google import face, service
 from app.wallets.google.exchange import Exchange, Wanted, bring
 from app.wallets.google.models import GoogleClass, GoogleMessage
-from app.wallets.google.push import GoogleChannel, errand, result_of
+from app.wallets.google.push import GoogleChannel, result_of
 from app.wallets.view import OfferView, ProgrammeView
 from passes.errors import InvalidPass
 from passes.google import answers, api, encode, patch
@@ -71,37 +72,37 @@ class GoogleClassChannel:
     def __init__(self, objects: GoogleChannel) -> None:
         self._objects = objects
         self._client = objects.client
-        self._settings = objects.world.settings
 
-    def prepare(self, session: Session, targets: Sequence[Target], *, now: datetime) -> list[Errand]:
+    def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
         """Read classes with their tiers, live offers and messages."""
-        ids = [one.address_id for one in targets]
+        ids = [one.address_id for one in claim.rows]
         rows = {one.id: one for one in session.scalars(select(GoogleClass).where(GoogleClass.id.in_(ids)))}
         programmes = views.programme_views(session, {one.programme_id for one in rows.values()})
         spent = service.alerts_spent(session, scope="class", budget="message", ids=ids, now=now)
         errands = []
-        for target in targets:
+        for target in claim.rows:
             row = rows.get(target.address_id)
             if row is None or row.programme_id not in programmes:
                 continue
             left = service.ALERTS_MAX - spent.get(row.id, 0)
             payload = self._payload(session, row, programmes[row.programme_id], target, left=left, now=now)
-            errands.append(errand(target, self._settings.google_issuer_id, target.want, payload))
+            errands.append(Errand(claim, target, target.want, payload))
         return errands
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
         """Send one class after the other: the face, then what is over, then what is new."""
-        return [self._push_one(one) for one in errands]
+        clock = self._objects.world.clock
+        return [self._push_one(one) for one in errands if milliseconds(clock()) < one.claim.send_until_ms]
 
     def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
         """Keep what was achieved, also of an errand that failed half way."""
-        for result in sorted(results, key=lambda one: one.errand.address_id):
+        for result in sorted(results, key=lambda one: one.errand.target.address_id):
             progress: Progress | None = result.facts.get("progress")
             if progress is not None:
                 self._keep(session, result.errand, progress, now)
 
     def _payload(
-        self, session: Session, row: GoogleClass, programme: ProgrammeView, target: Target, *, left: int, now: datetime
+        self, session: Session, row: GoogleClass, programme: ProgrammeView, target: Claimed, *, left: int, now: datetime
     ) -> ClassErrand:
         tier = next((one for one in programme.tiers if one.id == row.tier_id), None)
         pictures = service.picture_addresses(session, programme.id, self._objects.at.base_url)
@@ -201,21 +202,28 @@ class GoogleClassChannel:
         if progress.class_sent:
             body = payload.wanted.body
             values = {"sent": body, "sent_hash": patch.fingerprint(body)}
-            session.execute(update(GoogleClass).where(GoogleClass.id == one.address_id).values(values))
+            session.execute(update(GoogleClass).where(GoogleClass.id == one.target.address_id).values(values))
         known = {
             row.offer_id: row
-            for row in session.scalars(select(GoogleMessage).where(GoogleMessage.google_class_id == one.address_id))
+            for row in session.scalars(
+                select(GoogleMessage).where(GoogleMessage.google_class_id == one.target.address_id)
+            )
         }
         if progress.removed:
             for offer_id in payload.ended:
                 known[offer_id].removed_at = now
         for notice, alerted in progress.added:
-            _note(session, known, one.address_id, notice, alerted, now)
+            _note(session, known, one.target.address_id, notice, alerted, now)
             if alerted:
-                service.spend_alert(session, scope="class", scope_id=one.address_id, budget="message", now=now)
+                service.spend_alert(session, scope="class", scope_id=one.target.address_id, budget="message", now=now)
         if progress.muted:
             service.spend_alert(
-                session, scope="class", scope_id=one.address_id, budget="message", now=now, count=service.ALERTS_MAX
+                session,
+                scope="class",
+                scope_id=one.target.address_id,
+                budget="message",
+                now=now,
+                count=service.ALERTS_MAX,
             )
 
 

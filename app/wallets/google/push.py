@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.clock import milliseconds
-from app.outbox.models import Target
+from app.outbox.claims import Claim, Claimed
 from app.outbox.rules import Lane
 from app.outbox.service import ensure_target
 from app.wallets import view as views
@@ -65,21 +65,21 @@ class GoogleChannel:
         except OSError:
             return "missing"
 
-    def prepare(self, session: Session, targets: Sequence[Target], *, now: datetime) -> list[Errand]:
+    def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
         """Read cards and objects for a batch; the card's version first, so that it is never newer than its face."""
-        cards = views.card_views(session, [one.card_id for one in targets if one.card_id], now)
-        ids = [one.address_id for one in targets]
+        cards = views.card_views(session, [one.card_id for one in claim.rows if one.card_id], now)
+        ids = [one.address_id for one in claim.rows]
         objects = {one.id: one for one in session.scalars(select(GoogleObject).where(GoogleObject.id.in_(ids)))}
         spent = service.alerts_spent(session, scope="object", budget="field", ids=ids, now=now)
         programmes = {card.programme.id for card in cards.values()}
         pictures = {one: service.picture_addresses(session, one, self.at.base_url) for one in programmes}
         errands = []
-        for target in targets:
+        for target in claim.rows:
             card, known = cards.get(target.card_id or 0), objects.get(target.address_id)
             if card is not None and known is not None:
-                allowed = _alerts_allowed(Lane(target.lane)) - spent.get(known.id, 0)
+                allowed = _alerts_allowed(claim.lane) - spent.get(known.id, 0)
                 payload = self._payload(card, known, pictures[card.programme.id], target, alert=allowed > 0)
-                errands.append(errand(target, self.world.settings.google_issuer_id, card.version, payload))
+                errands.append(Errand(claim, target, card.version, payload))
         return errands
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
@@ -89,6 +89,8 @@ class GoogleChannel:
         for number, one in enumerate(errands):
             if number:
                 time.sleep(pause_s)
+            if milliseconds(self.world.clock()) >= one.claim.send_until_ms:
+                break
             running.append(self._threads.submit(self._push_one, one))
         return [one.result() for one in running]
 
@@ -100,27 +102,29 @@ class GoogleChannel:
             if facts.get("muted"):
                 left = service.ALERTS_MAX
                 service.spend_alert(
-                    session, scope="object", scope_id=errand_.address_id, budget="field", now=now, count=left
+                    session, scope="object", scope_id=errand_.target.address_id, budget="field", now=now, count=left
                 )
             elif facts.get("alerted"):
-                service.spend_alert(session, scope="object", scope_id=errand_.address_id, budget="field", now=now)
+                service.spend_alert(
+                    session, scope="object", scope_id=errand_.target.address_id, budget="field", now=now
+                )
             if result.outcome is Outcome.DELIVERED and "sent" in facts:
                 acknowledged.append(
                     {
-                        "id": errand_.address_id,
+                        "id": errand_.target.address_id,
                         "sent": facts["sent"],
                         "sent_hash": patch.fingerprint(facts["sent"]),
                         "has_users": facts.get("has_users"),
                     }
                 )
             if "class" in facts:
-                ensure_class(session, facts["class"], errand_.sender_id, now=now)
+                ensure_class(session, facts["class"], errand_.claim.sender.id, now=now)
         if acknowledged:
             acknowledged.sort(key=lambda row: row["id"])
             session.execute(update(GoogleObject), acknowledged)
 
     def _payload(
-        self, card: CardView, known: GoogleObject, pictures: dict[str, str], target: Target, *, alert: bool
+        self, card: CardView, known: GoogleObject, pictures: dict[str, str], target: Claimed, *, alert: bool
     ) -> ObjectErrand:
         object_ = face.loyalty_object(card, id=ResourceId.parse(known.object_id), at=self.at)
         class_ = face.loyalty_class(card.programme, card.tier, pictures, at=self.at)
@@ -156,22 +160,6 @@ class GoogleChannel:
         return result_of(self.client, one, done, facts)
 
 
-def errand(target: Target, issuer: str, version: int, payload: object) -> Errand:
-    """A target as plain values."""
-    return Errand(
-        target_id=target.id,
-        sender_id=target.sender_id,
-        sender_name=issuer,
-        channel=target.channel,
-        card_id=target.card_id,
-        address_id=target.address_id,
-        version=version,
-        lane=target.lane,
-        lease=target.lease or "",
-        payload=payload,
-    )
-
-
 def result_of(client: GoogleClient, one: Errand, done: Exchange, facts: dict[str, Any]) -> Result:
     """What became of an errand, in the words of delivery."""
     answer = done.answer
@@ -181,7 +169,7 @@ def result_of(client: GoogleClient, one: Errand, done: Exchange, facts: dict[str
         facts["rate_limited"] = True
     reason = answer.reason or answer.message
     if done.drifted:
-        log.error("Google holds something else than was sent", extra={"paths": done.drifted, "target": one.target_id})
+        log.error("Google holds something else than was sent", extra={"paths": done.drifted, "target": one.target.id})
         reason = f"accepted, but differs: {', '.join(done.drifted)}"
     return Result(
         errand=one,

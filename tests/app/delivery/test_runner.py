@@ -77,7 +77,7 @@ def test_urgent_changes_leave_while_every_other_worker_is_stuck(kit: Kit, vendor
     stuck = threading.Event()
 
     def hang(errand: Errand) -> Result:
-        if errand.lane == Lane.BULK:
+        if errand.claim.lane is Lane.BULK:
             stuck.wait(15)
         return Result(errand=errand, outcome=Outcome.DELIVERED)
 

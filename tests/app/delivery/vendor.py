@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card
-from app.outbox.models import Target
+from app.outbox.claims import Claim
 from app.wallets.channel import Errand, Result
 from passes.outcome import Outcome
 
@@ -41,28 +41,24 @@ class Vendor:
     def credential(self, sender_name: str) -> str:
         return self.secret
 
-    def prepare(self, session: Session, targets: Sequence[Target], *, now: datetime) -> list[Errand]:
-        if self.poisoned & {one.address_id for one in targets}:
+    def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
+        if self.poisoned & {one.address_id for one in claim.rows}:
             raise ValueError("this card cannot be drawn")
-        ids = [one.card_id for one in targets]
+        ids = [one.card_id for one in claim.rows]
         versions = {one.id: one.version for one in session.scalars(select(Card).where(Card.id.in_(ids)))}
         return [
-            Errand(
-                target_id=one.id, sender_id=one.sender_id, sender_name="s", channel=one.channel, card_id=one.card_id,
-                address_id=one.address_id, version=versions[one.card_id], lane=one.lane, lease=one.lease or "",
-                payload=None,
-            )
-            for one in targets
-            if one.card_id in versions
-        ]  # fmt: skip
+            Errand(claim, one, versions[one.card_id], None)
+            for one in claim.rows
+            if one.card_id is not None and one.card_id in versions
+        ]
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
         self.pushed += errands
-        self.batches.append([one.address_id for one in errands])
+        self.batches.append([one.target.address_id for one in errands])
         results = [(self.answers.popleft() if self.answers else self.always)(one) for one in errands]
         for one in results:
             if one.outcome is Outcome.DELIVERED:
-                self.shows[one.errand.address_id] = one.errand.version
+                self.shows[one.errand.target.address_id] = one.errand.version
         if self.during_push:
             act, self.during_push = self.during_push, None
             act()

@@ -8,7 +8,7 @@ from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.outbox import claims, service
-from app.outbox.claims import Settlement
+from app.outbox.claims import Claim, SenderRef, Settlement
 from app.outbox.models import Target
 from app.outbox.rules import Lane
 from app.world import World
@@ -20,8 +20,12 @@ class Kit:
     """One world, one programme, one sender; cards are made on demand."""
 
     world: World
-    sender_id: int
+    sender: SenderRef
     programme_id: int
+
+    @property
+    def sender_id(self) -> int:
+        return self.sender.id
 
     @property
     def now_ms(self) -> int:
@@ -45,16 +49,21 @@ class Kit:
         with self.world.database.unit_of_work() as session:
             return cards.touch(session, session.get_one(Card, card_id), lane=lane, now=self.world.clock())
 
-    def claim(self, lane: Lane = Lane.URGENT, *, channel: str = "google", limit: int = 100) -> list[Target]:
+    def claim(self, lane: Lane = Lane.URGENT, *, channel: str = "google", limit: int = 100) -> Claim | None:
         with self.world.database.unit_of_work() as session:
-            return claims.claim(
-                session, channel=channel, sender_id=self.sender_id, lane=lane, limit=limit, now_ms=self.now_ms
-            )
+            return claims.claim(session, self.sender, channel=channel, lane=lane, limit=limit, now_ms=self.now_ms)
 
-    def settle(self, target: Target, version: int, action: str = "done", **over: object) -> set[int]:
-        one = Settlement(target_id=target.id, lease=target.lease or "", action=action, version=version, **over)  # type: ignore[arg-type]
+    def claim_one(self, lane: Lane = Lane.URGENT, *, channel: str = "google") -> Claim:
+        claim = self.claim(lane, channel=channel)
+        assert claim is not None
+        assert len(claim.rows) == 1
+        return claim
+
+    def settle(self, claim: Claim, version: int, action: str = "done", **over: object) -> set[int]:
+        """One outcome for every row of a claim."""
+        all = [Settlement(target_id=one.id, action=action, version=version, **over) for one in claim.rows]  # type: ignore[arg-type]
         with self.world.database.unit_of_work() as session:
-            return claims.settle(session, [one], claimed_ms=self.now_ms, now_ms=self.now_ms)
+            return claims.settle(session, claim, all, now_ms=self.now_ms)
 
     def target(self, card_id: int) -> Target:
         with self.world.database.reading() as session:
@@ -65,4 +74,4 @@ def kit_for(world: World, *, vendor: str = "google", name: str = "33880000000123
     with world.database.unit_of_work() as session:
         programme = factories.programme(session, slug=slug)
         sender = service.sender_for(session, vendor, name)
-        return Kit(world=world, sender_id=sender.id, programme_id=programme.id)
+        return Kit(world=world, sender=SenderRef(sender.id, vendor, name), programme_id=programme.id)

@@ -19,26 +19,26 @@ def test_a_change_between_send_and_settle_is_still_owed(kit: Kit, clock: Movable
     card_id = kit.card()
     sent = kit.change(card_id)
     clock.advance(seconds=1)
-    (target,) = kit.claim()
+    claim = kit.claim_one()
     newer = kit.change(card_id)
 
-    kit.settle(target, sent)
+    kit.settle(claim, sent)
 
     clock.advance(seconds=1)
-    (again,) = kit.claim()
-    assert (again.done, again.want, again.attempts) == (sent, newer, 1)
+    again = kit.claim_one()
+    assert (again.rows[0].done, again.rows[0].want, again.rows[0].attempts) == (sent, newer, 1)
 
 
 def test_a_worker_that_dies_after_its_claim_costs_a_lease_and_nothing_else(kit: Kit, clock: MovableClock) -> None:
     kit.change(kit.card())
     clock.advance(seconds=1)
-    assert len(kit.claim()) == 1
-    assert kit.claim() == []
+    kit.claim_one()
+    assert kit.claim() is None
 
     clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
 
-    (again,) = kit.claim()
-    assert again.attempts == 2
+    again = kit.claim_one()
+    assert again.rows[0].attempts == 2
 
 
 def test_workers_at_once_never_get_the_same_row(kit: Kit, clock: MovableClock) -> None:
@@ -49,12 +49,14 @@ def test_workers_at_once_never_get_the_same_row(kit: Kit, clock: MovableClock) -
 
     def take(_: int) -> list[int]:
         ready.wait()
-        return [one.id for one in kit.claim(limit=10)]
+        claim = kit.claim(limit=10)
+        return [one.id for one in claim.rows] if claim else []
 
     with ThreadPoolExecutor(4) as pool:
         taken = [one for batch in pool.map(take, range(4)) for one in batch]
     assert len(taken) == len(set(taken))
-    assert len(taken) + len(kit.claim()) == 30
+    rest = kit.claim()
+    assert len(taken) + (len(rest.rows) if rest else 0) == 30
 
 
 def test_a_late_answer_with_content_forces_one_more_send(kit: Kit, clock: MovableClock) -> None:
@@ -62,33 +64,33 @@ def test_a_late_answer_with_content_forces_one_more_send(kit: Kit, clock: Movabl
     card_id = kit.card()
     old = kit.change(card_id)
     clock.advance(seconds=1)
-    (slow,) = kit.claim()
+    slow = kit.claim_one()
     clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
     new = kit.change(card_id)
-    (quick,) = kit.claim()
+    quick = kit.claim_one()
     kit.settle(quick, new)
     assert kit.target(card_id).done == new
 
-    assert kit.settle(slow, old, harmful_late=True) == {slow.id}
+    assert kit.settle(slow, old, harmful_late=True) == {slow.rows[0].id}
 
-    (again,) = kit.claim()
-    assert again.done == old - 1
-    assert again.attempts > 1
+    again = kit.claim_one()
+    assert again.rows[0].done == old - 1
+    assert again.rows[0].attempts > 1
 
 
 def test_a_late_answer_while_another_worker_sends_makes_that_worker_send_again(kit: Kit, clock: MovableClock) -> None:
     card_id = kit.card()
     version = kit.change(card_id)
     clock.advance(seconds=1)
-    (slow,) = kit.claim()
+    slow = kit.claim_one()
     clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
-    (quick,) = kit.claim()
+    quick = kit.claim_one()
 
     kit.settle(slow, version, harmful_late=True)
-    assert kit.claim() == []
-    assert kit.settle(quick, version, harmful_late=True) == {quick.id}
+    assert kit.claim() is None
+    assert kit.settle(quick, version, harmful_late=True) == {quick.rows[0].id}
 
-    (again,) = kit.claim()
+    again = kit.claim_one()
     kit.settle(again, version, harmful_late=True)
     assert (kit.target(card_id).done, kit.target(card_id).lease) == (version, None)
 
@@ -97,16 +99,16 @@ def test_a_late_signal_without_content_changes_nothing(kit: Kit, clock: MovableC
     card_id = kit.card()
     version = kit.change(card_id)
     clock.advance(seconds=1)
-    (slow,) = kit.claim()
+    slow = kit.claim_one()
     clock.advance(milliseconds=LEASE_MS[Lane.URGENT])
-    (quick,) = kit.claim()
+    quick = kit.claim_one()
     kit.settle(quick, version)
 
     kit.settle(slow, version)
 
     assert kit.target(card_id).done == version
     clock.advance(hours=1)
-    assert kit.claim() == []
+    assert kit.claim() is None
 
 
 @pytest.mark.parametrize(
@@ -119,9 +121,9 @@ def test_what_each_answer_leaves_behind(
     card_id = kit.card()
     kit.change(card_id)
     clock.advance(seconds=1)
-    (target,) = kit.claim()
+    claim = kit.claim_one()
 
-    kit.settle(target, 0, action, delay_ms=5_000, status=503, reason="ServiceUnavailable")
+    kit.settle(claim, 0, action, delay_ms=5_000, status=503, reason="ServiceUnavailable")
 
     after = kit.target(card_id)
     assert (after.state, after.lease, after.last_status) == (state, None, 503)
@@ -131,12 +133,10 @@ def test_what_each_answer_leaves_behind(
 def test_what_was_not_sent_is_given_back_uncounted(kit: Kit, clock: MovableClock) -> None:
     kit.change(kit.card())
     clock.advance(seconds=1)
-    taken = kit.claim()
-    with kit.world.database.unit_of_work() as session:
-        claims.release(session, taken, now_ms=kit.now_ms)
+    kit.settle(kit.claim_one(), 0, "waiting")
 
-    (again,) = kit.claim()
-    assert again.attempts == 1
+    again = kit.claim_one()
+    assert again.rows[0].attempts == 1
 
 
 def test_the_watcher_knows_when_the_next_row_falls_due(kit: Kit) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from app.cards.models import Card
 from app.migrations import run as migrations
-from app.outbox.models import Target
+from app.outbox.claims import Claim
 from app.outbox.rules import LEASE_MS, Lane
 from tests.app.outbox.kit import kit_for
 from tests.conftest import MovableClock, open_test_world, settings_for
@@ -22,7 +22,7 @@ from tests.factories import NOW
 class Flight:
     """A send under way: the claimed row, and the version that was read after the claim."""
 
-    target: Target
+    claim: Claim
     version: int
 
 
@@ -49,10 +49,10 @@ class Delivery(RuleBasedStateMachine):
             for _ in range(6):
                 self.clock.advance(milliseconds=LEASE_MS[Lane.BULK] + 1)
                 for lane in Lane:
-                    for target in self.kit.claim(lane):
-                        version = self._version()
-                        self.held = version
-                        self.kit.settle(target, version, harmful_late=True)
+                    claim = self.kit.claim(lane)
+                    if claim is not None:
+                        self.held = self._version()
+                        self.kit.settle(claim, self.held, harmful_late=True)
             assert self.held == self._version()
             assert self.kit.target(self.card_id).done == self._version()
         finally:
@@ -70,7 +70,7 @@ class Delivery(RuleBasedStateMachine):
     @rule(target=flights, lane=st.sampled_from(list(Lane)))
     def claim(self, lane: Lane) -> object:
         found = self.kit.claim(lane)
-        return Flight(found[0], self._version()) if found else None
+        return Flight(found, self._version()) if found else None
 
     @rule(flight=flights)
     def arrives_at_the_vendor(self, flight: Flight | None) -> None:
@@ -86,12 +86,12 @@ class Delivery(RuleBasedStateMachine):
         wanted_now = self.kit.target(self.card_id).want
         acknowledged = wanted_now if self.fault == "acknowledges what is wanted now" else flight.version
         harmful = self.fault != "trusts late answers"
-        self.kit.settle(flight.target, acknowledged, harmful_late=harmful)
+        self.kit.settle(flight.claim, acknowledged, harmful_late=harmful)
 
     @rule(flight=consumes(flights), delay_ms=st.sampled_from([0, 5_000]))
     def fails(self, flight: Flight | None, delay_ms: int) -> None:
         if flight is not None:
-            self.kit.settle(flight.target, flight.version, "later", delay_ms=delay_ms, harmful_late=True)
+            self.kit.settle(flight.claim, flight.version, "later", delay_ms=delay_ms, harmful_late=True)
 
     @rule(flight=consumes(flights))
     def its_worker_dies(self, flight: Flight | None) -> None:

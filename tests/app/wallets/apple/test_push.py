@@ -15,7 +15,8 @@ from app.clock import milliseconds, system_clock
 from app.offers import service as offers
 from app.offers.service import OfferDraft
 from app.outbox import claims
-from app.outbox.models import Target
+from app.outbox.claims import Claim, SenderRef
+from app.outbox.models import Sender, Target
 from app.outbox.rules import Lane
 from app.sandbox.apns.faults import Fault
 from app.sandbox.sandbox import Sandbox
@@ -54,23 +55,31 @@ def change(world: World, *changed: Card, lane: Lane = Lane.URGENT) -> None:
             cards.touch(session, cards.lock(session, card.id), lane=lane, now=world.clock())
 
 
-def claimed(world: World, lane: Lane = Lane.URGENT) -> list[Target]:
+def claimed(world: World, lane: Lane = Lane.URGENT) -> Claim:
     with world.database.unit_of_work() as session:
-        sender_id = session.scalars(select(Target.sender_id)).first() or 0
-        now_ms = milliseconds(world.clock() + timedelta(seconds=5))
-        return claims.claim(session, channel="apple", sender_id=sender_id, lane=lane, limit=500, now_ms=now_ms)
+        sender = session.scalars(select(Sender).where(Sender.vendor == "apple")).one()
+        claim = claims.claim(
+            session,
+            SenderRef(sender.id, sender.vendor, sender.name),
+            channel="apple",
+            lane=lane,
+            limit=500,
+            now_ms=milliseconds(world.clock() + timedelta(seconds=5)),
+        )
+        assert claim is not None
+        return claim
 
 
-def prepared(world: World, channel: AppleChannel, targets: Sequence[Target]) -> list[Errand]:
+def prepared(world: World, channel: AppleChannel, claim: Claim) -> list[Errand]:
     with world.database.reading() as session:
-        return channel.prepare(session, targets, now=world.clock())
+        return channel.prepare(session, claim, now=world.clock())
 
 
 def settle(world: World, channel: AppleChannel, results: Sequence[Result]) -> None:
     with world.database.unit_of_work() as session:
         for result in results:
             if result.outcome is Outcome.GONE:
-                session.get_one(Target, result.errand.target_id).state = "gone"
+                session.get_one(Target, result.errand.target.id).state = "gone"
         session.flush()
         channel.settled(session, results, now=world.clock())
 
@@ -85,13 +94,13 @@ def test_a_push_tells_what_was_read_after_the_claim(
 ) -> None:
     token = hold(world, sandbox, card, "phone")
     change(world, card)
-    targets = claimed(world)
+    claim = claimed(world)
     change(world, card)
 
-    (errand,) = prepared(world, channel, targets)
+    (errand,) = prepared(world, channel, claim)
     (result,) = channel.push([errand])
 
-    assert (targets[0].want, errand.version, errand.sender_name) == (2, 3, PASS_TYPE)
+    assert (claim.rows[0].want, errand.version, errand.claim.sender.name) == (2, 3, PASS_TYPE)
     assert (result.outcome, result.status) == (Outcome.DELIVERED, 200)
     assert [record.token for record in sandbox.apns.requests] == [token]
 
@@ -116,11 +125,11 @@ def test_a_phone_that_is_gone_leaves_no_errand(
 ) -> None:
     hold(world, sandbox, card, "phone")
     change(world, card)
-    targets = claimed(world)
+    claim = claimed(world)
     with world.database.unit_of_work() as session:
         registrations.unregister(session, library_identifier="phone", card_id=card.id)
 
-    assert prepared(world, channel, targets) == []
+    assert prepared(world, channel, claim) == []
 
 
 def test_a_dead_token_is_forgotten_for_every_card_of_its_phone(
@@ -237,7 +246,7 @@ def test_somebody_at_a_till_does_not_wait_apples_quarter_of_an_hour(
     sandbox.apns.script(Fault(status=503, reason="ServiceUnavailable", times=2))
 
     (urgent,) = channel.push(errands)
-    (bulk,) = channel.push([replace(errands[0], lane=Lane.BULK)])
+    (bulk,) = channel.push([errands[0]._replace(claim=replace(errands[0].claim, lane=Lane.BULK))])
 
     assert (urgent.outcome, urgent.retry_after_s) == (Outcome.TRY_AGAIN, None)
     assert (bulk.outcome, bulk.retry_after_s) == (Outcome.TRY_AGAIN, 900)
