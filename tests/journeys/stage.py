@@ -80,14 +80,17 @@ class Product:
         return done.stdout
 
     def start(self, *names: str) -> None:
+        """Start processes by the names of their commands; `worker-2` is a second worker."""
         for name in names:
-            log = (self.folder / f"{name}.log").open("ab")
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "app", name], env=self.environ, cwd=self.folder, stdout=log, stderr=log
-            )
-            log.close()
+            self.begin(name)
         if {"web", "run"} & set(names):
             self.wait_ready()
+
+    def begin(self, name: str) -> None:
+        """Start a process and wait for nothing."""
+        command = [sys.executable, "-m", "app", name.partition("-")[0]]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
 
     def wait_ready(self) -> None:
         wait_for(self._is_ready, 30)
@@ -163,13 +166,15 @@ class Stage:
         self.api = Integrator(product.base, key)
         self._phones: list[ApplePhone | GooglePhone] = []
 
-    def iphone(self, name: str = "iphone", language: str = "en") -> ApplePhone:
+    def iphone(
+        self, name: str = "iphone", language: str = "en", *, retry_delays_s: tuple[float, ...] = QUICKLY
+    ) -> ApplePhone:
         phone = ApplePhone(
             self.sandbox.hub,
             self.folder / "phones" / name,
             language,
             root_pem=self.sandbox.ca_file.read_bytes(),
-            retry_delays_s=QUICKLY,
+            retry_delays_s=retry_delays_s,
         )
         self._phones.append(phone)
         return phone

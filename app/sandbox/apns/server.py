@@ -80,6 +80,10 @@ class ApnsStandIn:
         """Add faults, used up in order; see Fault."""
         self._script.add(*faults)
 
+    def clear_faults(self) -> None:
+        """Behave well from now on."""
+        self._script.clear()
+
     @property
     def scripted(self) -> list[Fault]:
         """The faults not used up yet."""
