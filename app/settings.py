@@ -41,6 +41,7 @@ class Settings:
     google_save_url: str = "https://pay.google.com/gp/v/save"
     google_rate: int = 20
     smtp_url: str = field(default="", repr=False)
+    webhook_allow: frozenset[str] = frozenset()
     web_threads: int = 4
     trusted_proxies: int = 0
     failpoint: str = ""
@@ -244,6 +245,19 @@ def _missing(absent: str, present: str, example: str) -> str:
     return f"{name} is missing beside {other}, for example {name}={example}"
 
 
+def _neighbours(text: str) -> frozenset[str]:
+    """Names with ports, in small letters; an IPv6 address loses its brackets."""
+    wrong = "must be host:port, several apart by commas, for example hooks.internal:8443,127.0.0.1:9000"
+    found = set()
+    for one in text.split(","):
+        try:
+            host, _, port = _listen(one.strip().lower()).rpartition(":")
+        except ValueError:
+            raise ValueError(wrong) from None
+        found.add(f"{host.strip('[]')}:{int(port)}")
+    return frozenset(found)
+
+
 def _issuer(text: str) -> str:
     if not re.fullmatch(r"[0-9]{1,30}", text):
         raise ValueError(
@@ -271,6 +285,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "google_save_url": _url("https", "http", example="https://pay.google.com/gp/v/save"),
     "google_rate": _whole(1, 1000, 20),
     "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
+    "webhook_allow": _neighbours,
     "web_threads": _whole(1, 256, 8),
     "trusted_proxies": _whole(0, 5, 1),
     "log_level": _one_of(*LOG_LEVELS),

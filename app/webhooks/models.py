@@ -11,9 +11,10 @@ from app.db import Base, BigId, Instant
 class Endpoint(Base):
     """An address that is told of events. `programme_id` null: of every programme, and of the installation itself.
 
-    `events` names the kinds it wants. `state`: enabled, disabled (`reason`: by whom or why) or deleted. Both secrets are
-    sealed; the old one signs as well until `old_until`. `not_before`, `failures` and `failing_since` are the pause after
-    failures, 0 while all is well. The three counts only grow. Plain numbers of time are epoch milliseconds.
+    `events` names the kinds it wants. `state`: enabled, disabled or deleted; `reason`: operator, gone or failing. Both
+    secrets are sealed; the old one signs as well until `old_until`. `not_before`, `failures` and `failing_since` are
+    the pause after failures, 0 while all is well. The three counts only grow. Plain numbers of time are epoch
+    milliseconds.
     """
 
     __tablename__ = "webhook_endpoint"
