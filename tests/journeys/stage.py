@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -215,11 +215,12 @@ def balance_on(phone: GooglePhone, object_id: str) -> Any:
 
 
 @contextmanager
-def stage(folder: Path, database_url: str, *parts: str) -> Iterator[Stage]:
+def stage(folder: Path, database_url: str, *parts: str, environ: Mapping[str, str] | None = None) -> Iterator[Stage]:
     """Set the stage: sandbox, product processes, key, programme; strike it afterwards."""
     with Sandbox(folder / "sandbox") as sandbox:
         sandbox.issue_pass_identity(PASS_TYPE, TEAM)
         product = Product(folder, sandbox, database_url)
+        product.environ.update(environ or {})
         sandbox.google.issuer_callback_url = f"{product.base}/google/callback"
         key = json.loads(product.tessera("apikey", "create", "--name", "stage", "--scope", "admin", "--json"))["key"]
         set_stage = Stage(folder, sandbox, product, key)
