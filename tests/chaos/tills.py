@@ -1,4 +1,4 @@
-"""Tills that go on whatever happens: each repeats its request, with the same key, until it is told what became of it."""
+"""Tills that go on whatever happens: each repeats its request, with the same key, until it knows what became of it."""
 
 import random
 import threading
