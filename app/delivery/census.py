@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card
@@ -87,12 +87,12 @@ def _known(session: Session, now: datetime) -> _Known:
 
 
 def _add(found: Counted, rows: Iterable[Any], known: _Known) -> None:
-    for programme_id, class_id, channel, sender_id, condition, refusal, bucket, count in rows:
+    for programme_id, class_id, channel, sender_id, condition, status, reason, bucket, count in rows:
         owner = (known.programme_of_class.get(class_id, 0) if programme_id is None else programme_id, channel)
         is_stopped = condition in OWED and sender_id in known.stopped
         found.conditions[owner]["stopped" if is_stopped else condition] += count
-        if refusal:
-            found.refusals[owner][refusal] += count
+        if condition == "parked":
+            found.refusals[owner][f"{status or ''} {reason}".strip()] += count
         if bucket != NOT_FETCHED:
             found.fetched[FETCHED_BUCKETS_S[bucket]] += count
 
@@ -112,9 +112,8 @@ def _step(first: int, end: int, fetched_from_ms: int, now: datetime) -> Select[A
         Target.channel,
         Target.sender_id,
         _condition(now).label("condition"),
-        case((parked, func.trim(func.concat(Target.last_status, literal(" "), Target.last_reason))), else_="").label(
-            "refusal"
-        ),
+        case((parked, Target.last_status), else_=0).label("status"),
+        case((parked, Target.last_reason), else_="").label("reason"),
         case((fetched_now, _bucket()), else_=NOT_FETCHED).label("bucket"),
     )
     inner = (

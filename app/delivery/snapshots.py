@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import milliseconds
 from app.db import insert_if_new
-from app.delivery import backlog, book, census, checks, turns
+from app.delivery import backlog, book, census, checks, lags, turns
 from app.delivery.models import Census, Snapshot, Tally
 from app.world import World
 
@@ -22,7 +22,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 CENSUS_REST = 100
 CENSUS_LOST_AFTER_MS = 30 * MINUTE_MS
-TALLIED = ("lag", "lag_sum", "fetched_lag", "push")
+TALLIED = ("lag", "fetched_lag", "push", "drift")
 MINUTES_KEPT = timedelta(hours=26)
 HOURS_KEPT = timedelta(days=32)
 
@@ -42,6 +42,13 @@ def since(session: Session, start: datetime) -> list[Snapshot]:
     before = select(Snapshot).where(Snapshot.at < start).order_by(Snapshot.at.desc()).limit(1)
     later = select(Snapshot).where(Snapshot.at >= start).order_by(Snapshot.at)
     return [*session.scalars(before), *session.scalars(later)]
+
+
+def grown(session: Session, start: datetime, prefix: str) -> dict[str, int]:
+    """By how much tallies of that prefix grew since *start*; nothing while there is no snapshot as old."""
+    before = session.scalars(select(Snapshot).where(Snapshot.at <= start).order_by(Snapshot.at.desc()).limit(1))
+    found = before.one_or_none()
+    return lags.between(found.tallies, _tallies(session), prefix) if found else {}
 
 
 def totals(session: Session, *, now: datetime) -> list[Census]:
