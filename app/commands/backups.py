@@ -97,6 +97,6 @@ def _opened(url: str) -> Database:
     if not is_current(source):
         source.close()
         raise ConfigurationError(
-            "the database to leave is not in this release's shape; name it in TESSERA_DATABASE_URL and run tessera migrate"
+            "the database to leave is not in this release's shape; run tessera migrate on it first"
         )
     return source
