@@ -86,11 +86,13 @@ class Product:
         if {"web", "run"} & set(names):
             self.wait_ready()
 
-    def begin(self, name: str) -> None:
-        """Start a process and wait for nothing."""
+    def begin(self, name: str, **environ: str) -> None:
+        """Start a process, with settings of its own, and wait for nothing."""
         command = [sys.executable, "-m", "app", name.partition("-")[0]]
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+            self.processes[name] = subprocess.Popen(
+                command, env={**self.environ, **environ}, cwd=self.folder, stdout=log, stderr=log
+            )
 
     def wait_ready(self) -> None:
         wait_for(self._is_ready, 30)
