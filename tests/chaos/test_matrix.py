@@ -1,0 +1,289 @@
+"""Every crash point by name, with real processes on both databases: what is left behind, and that it mends itself.
+
+Each test arms one named point in one process, makes it happen, sees the process die or freeze there, and goes on as
+whoever supervises it would.
+"""
+
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from app.sandbox.apns.faults import Fault, FaultKind
+from app.sandbox.apple_phone import ApplePhone
+from app.sandbox.google_phone import GooglePhone
+from tests.chaos.storm import PATIENT
+from tests.conftest import postgres_database
+from tests.journeys.stage import Stage, balance_on, stage, wait_for
+
+CURRENT_WITHIN_S = 120.0
+
+
+@dataclass
+class Scene:
+    """A running installation with two phones."""
+
+    place: Stage
+    iphone: ApplePhone
+    android: GooglePhone
+
+    def card(self) -> "Holder":
+        card = self.place.member(f"Member {uuid.uuid4().hex[:6]}")
+        self.place.add_to_iphone(self.iphone, card)
+        return Holder(self, card, self.place.add_to_android(self.android, card))
+
+    def restart(self, role: str, failpoint: str = "") -> None:
+        """End a process and start it again, armed or not."""
+        if self.place.product.processes[role].poll() is None:
+            self.place.product.processes[role].send_signal(signal.SIGCONT)
+            self.place.product.kill(role)
+        self.place.product.begin(role, TESSERA_FAILPOINT=failpoint)
+        if role == "web":
+            self.place.product.wait_ready()
+
+    def died(self, role: str) -> None:
+        """The process ended at its point, by the signal that was ordered."""
+        process = self.place.product.processes[role]
+        wait_for(lambda: process.poll() is not None, 60)
+        assert process.returncode == -signal.SIGKILL
+
+    def froze(self, role: str) -> None:
+        status = Path(f"/proc/{self.place.product.processes[role].pid}/stat")
+        wait_for(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", 60)
+
+    def thaw(self, role: str) -> None:
+        self.place.product.processes[role].send_signal(signal.SIGCONT)
+
+
+@dataclass
+class Holder:
+    """A card on both phones."""
+
+    scene: Scene
+    card: dict[str, Any]
+    object_id: str
+
+    @property
+    def number(self) -> str:
+        return str(self.card["number"])
+
+    def earn(self, points: int = 1, *, key: str | None = None) -> requests.Response | None:
+        """One try at a sale; None if nobody answered."""
+        api = self.scene.place.api
+        try:
+            return api.session.post(
+                f"{api.base}/api/v1/cards/{self.number}/earn",
+                json={"amount": f"{points * 10}.00"},
+                headers={"Idempotency-Key": key or str(uuid.uuid4())},
+                timeout=10,
+            )
+        except requests.RequestException:
+            return None
+
+    def balance(self) -> int:
+        return int(self.scene.place.api.get(f"cards/{self.number}")["balance"])
+
+    def pushes(self) -> int:
+        token = self.scene.iphone.device.push_token
+        return sum(1 for one in self.scene.place.sandbox.apns.requests if one.token == token)
+
+    def is_current(self, points: int) -> bool:
+        iphone, android = self.scene.iphone, self.scene.android
+        return bool(
+            iphone.shows(self.card["serial"], "balance") == points and balance_on(android, self.object_id) == points
+        )
+
+    def becomes_current(self, points: int) -> None:
+        wait_for(lambda: self.is_current(points), CURRENT_WITHIN_S)
+        assert self.balance() == points
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("matrix")
+    with ExitStack() as held:
+        url = f"sqlite:///{folder}/tessera.db"
+        if request.param == "postgresql":
+            url = held.enter_context(postgres_database(request.getfixturevalue("postgres")))
+        place = held.enter_context(stage(folder, url, "web", "worker", "scheduler"))
+        yield Scene(place, place.iphone(retry_delays_s=PATIENT), place.android())
+
+
+@pytest.mark.parametrize("point", ["sale.begun", "sale.entry_written", "sale.before_commit", "sale.committed"])
+def test_a_sale_that_dies_is_repeated_with_its_key_and_counts_once(scene: Scene, point: str) -> None:
+    holder = scene.card()
+    key = str(uuid.uuid4())
+    scene.restart("web", f"{point}=kill")
+
+    assert holder.earn(7, key=key) is None
+
+    scene.died("web")
+    scene.restart("web")
+    assert holder.balance() == (7 if point == "sale.committed" else 0)
+    answer = holder.earn(7, key=key)
+    assert answer is not None
+    assert answer.status_code == 201
+    holder.becomes_current(7)
+
+
+def test_a_worker_that_dies_holding_rows_is_replaced_and_every_phone_is_told(scene: Scene) -> None:
+    """After the claim, after the send, and within the settling transaction: three deaths, then three cards to mend."""
+    holders = []
+    for point in ("claim.committed", "push.done", "settle.before_commit"):
+        holder = scene.card()
+        holder.earn(3)
+        holder.becomes_current(3)
+        scene.restart("worker", f"{point}=kill")
+        holder.earn(4)
+        scene.died("worker")
+        holders.append(holder)
+
+    scene.restart("worker")
+
+    for holder in holders:
+        holder.becomes_current(7)
+
+
+def test_a_change_between_send_and_settle_is_sent_as_well(scene: Scene) -> None:
+    holder = scene.card()
+    scene.restart("worker", "push.done=stop")
+    holder.earn(1)
+    scene.froze("worker")
+
+    holder.earn(2)
+    scene.thaw("worker")
+
+    holder.becomes_current(3)
+    scene.restart("worker")
+
+
+def test_a_worker_that_froze_for_longer_than_its_lease_does_no_harm_when_it_wakes(scene: Scene) -> None:
+    holder = scene.card()
+    scene.restart("worker", "push.done=stop")
+    holder.earn(1)
+    scene.froze("worker")
+    holder.earn(5)
+
+    scene.place.product.begin("worker-2")
+    holder.becomes_current(6)
+    scene.thaw("worker")
+
+    time.sleep(1)
+    holder.becomes_current(6)
+    scene.place.product.kill("worker-2")
+    scene.restart("worker")
+    holder.earn(1)
+    holder.becomes_current(7)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.SILENT, FaultKind.GOAWAY, FaultKind.DROP, FaultKind.LOST_ANSWER])
+def test_a_vendor_that_breaks_off_is_asked_again(scene: Scene, kind: FaultKind) -> None:
+    holder = scene.card()
+    scene.place.sandbox.apns.script(Fault(kind=kind))
+
+    holder.earn(2)
+
+    holder.becomes_current(2)
+
+
+def test_a_bulk_change_that_dies_within_a_chunk_touches_each_card_once(scene: Scene) -> None:
+    holders = [scene.card() for _ in range(3)]
+    before = {one.number: scene.place.api.get(f"cards/{one.number}")["version"] for one in holders}
+    scene.restart("scheduler", "expand.before_commit=kill")
+
+    with announced(scene, starts_in_s=0, ends_in_s=3600) as offer:
+        scene.died("scheduler")
+        scene.restart("scheduler")
+        wait_for(lambda: shown_on(scene, holders, offer), CURRENT_WITHIN_S)
+        for one in holders:
+            assert scene.place.api.get(f"cards/{one.number}")["version"] == before[one.number] + 1
+
+
+@pytest.mark.parametrize("point", ["fire.begun", "fire.before_commit"])
+def test_a_scheduler_that_dies_at_an_offers_start_fires_it_once(scene: Scene, point: str) -> None:
+    holder = scene.card()
+    before = scene.place.api.get(f"cards/{holder.number}")["version"]
+    with announced(scene, starts_in_s=6, ends_in_s=3600) as offer:
+        scene.restart("scheduler", f"{point}=kill")
+
+        scene.died("scheduler")
+        scene.restart("scheduler")
+
+        wait_for(lambda: shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
+        assert scene.place.api.get(f"cards/{holder.number}")["version"] == before + 1
+
+
+def test_an_offer_whose_start_nobody_was_there_to_see_starts_late_and_ends(scene: Scene) -> None:
+    holder = scene.card()
+    scene.place.product.kill("scheduler")
+    with announced(scene, starts_in_s=1, ends_in_s=15) as offer:
+        time.sleep(3)
+
+        scene.restart("scheduler")
+
+        wait_for(lambda: shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
+        wait_for(lambda: not shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
+
+
+def test_a_registration_that_dies_is_repeated_by_the_phone_and_misses_nothing(scene: Scene) -> None:
+    card = scene.place.member("Late Member")
+    content = requests.get(card["links"]["apple"], timeout=20).content
+    scene.restart("web", "register.before_commit=kill")
+
+    scene.iphone.add(content)
+
+    scene.died("web")
+    scene.restart("web")
+    Holder(scene, card, "").earn(9)
+    wait_for(lambda: scene.iphone.shows(card["serial"], "balance") == 9, CURRENT_WITHIN_S)
+
+
+def test_at_the_end_the_books_add_up(scene: Scene) -> None:
+    assert "adds up" in scene.place.product.tessera("ledger", "verify")
+    assert "whole" in scene.place.product.tessera("audit", "verify")
+
+
+@contextmanager
+def announced(scene: Scene, *, starts_in_s: float, ends_in_s: float) -> Iterator[str]:
+    """An offer for everybody, by its title; it is gone from every card when the test goes on."""
+    title = f"Free simit {uuid.uuid4().hex[:6]}"
+    now = datetime.now(UTC)
+    offer = scene.place.api.post(
+        "offers",
+        {
+            "programme": "stage",
+            "title": title,
+            "body": "With every coffee",
+            "starts_at": (now + timedelta(seconds=starts_in_s)).isoformat(),
+            "ends_at": (now + timedelta(seconds=ends_in_s)).isoformat(),
+            "timezone": "Europe/Istanbul",
+        },
+    )
+    yield title
+    if offer_state(scene, offer["id"]) == "live":
+        scene.place.api.post(f"offers/{offer['id']}/cancel", {}, expect=200)
+    wait_for(lambda: not any(title in texts(scene, serial) for serial in scene.iphone.serials), CURRENT_WITHIN_S)
+
+
+def offer_state(scene: Scene, offer_id: str) -> str:
+    return str(scene.place.api.get(f"offers/{offer_id}")["state"])
+
+
+def shown_on(scene: Scene, holders: list[Holder], title: str) -> bool:
+    """Whether every iPhone's card of these shows the offer somewhere."""
+    return all(title in texts(scene, one.card["serial"]) for one in holders)
+
+
+def texts(scene: Scene, serial: str) -> str:
+    """Everything that the iPhone shows of a card."""
+    card = scene.iphone.device.by_serial(serial)
+    keys = list(card.apple_pass.fields) if card else []
+    return "\n".join(scene.iphone.shows_text(serial, key) or "" for key in keys)
