@@ -40,6 +40,7 @@ class Settings:
     google_root_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
     google_save_url: str = "https://pay.google.com/gp/v/save"
     google_rate: int = 20
+    bulk_apple_rate: int = 500
     smtp_url: str = field(default="", repr=False)
     webhook_allow: frozenset[str] = frozenset()
     web_threads: int = 4
@@ -284,6 +285,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "google_root_keys_url": _url("https", "http", example="https://pay.google.com/gp/m/issuer/keys"),
     "google_save_url": _url("https", "http", example="https://pay.google.com/gp/v/save"),
     "google_rate": _whole(1, 1000, 20),
+    "bulk_apple_rate": _whole(1, 1_000_000, 500),
     "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
     "webhook_allow": _neighbours,
     "web_threads": _whole(1, 256, 8),

@@ -167,6 +167,8 @@ class Card(Base):
     __table_args__ = (
         CheckConstraint("status IN ('active', 'voided', 'erased')", name="status"),
         Index("ix_card_programme_id_id", "programme_id", "id"),
+        # the audience of an offer is counted, and walked by tier, from this index alone
+        Index("ix_card_programme_id_tier_id_status_id", "programme_id", "tier_id", "status", "id"),
     )
 
 
@@ -189,7 +191,10 @@ class Asset(Base):
 class Expansion(Base):
     """A bulk change on its way through a programme's cards, chunk by chunk; killed anywhere, it goes on at its cursor.
 
-    `tier_id` narrows the audience; `reason` is offer_started, offer_ended, design or restore.
+    `tier_id` narrows the audience; `reason` is offer_started, offer_ended, design or restore. Cards up to
+    `last_card_id` belong to it; beyond `all_up_to` only those that changed since `changed_since`. `audience` is counted
+    before the first chunk; `passed` of it were looked at, `touched` were changed. `stepped_at` (epoch milliseconds)
+    decides whose turn it is.
     """
 
     __tablename__ = "expansion"
@@ -204,5 +209,17 @@ class Expansion(Base):
     touched: Mapped[int] = mapped_column(BigId, default=0)
     created_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    audience: Mapped[int | None] = mapped_column(BigId)
+    passed: Mapped[int] = mapped_column(BigId, default=0)
+    last_card_id: Mapped[int | None] = mapped_column(BigId)
+    all_up_to: Mapped[int | None] = mapped_column(BigId)
+    changed_since: Mapped[datetime | None] = mapped_column(Instant)
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
+    stepped_at: Mapped[int] = mapped_column(BigId, default=0)
+    stopped_by: Mapped[str] = mapped_column(default="")
 
-    __table_args__ = (CheckConstraint("status IN ('running', 'done', 'stopped')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status IN ('running', 'done', 'stopped')", name="status"),
+        Index("ix_expansion_programme_id", "programme_id"),
+        Index("ix_expansion_offer_id", "offer_id"),
+    )

@@ -117,7 +117,7 @@ def touch(session: Session, card: Card, *, lane: Lane, now: datetime) -> int:
 
     Returns: the new version.
     """
-    changed = update(Card).where(Card.id == card.id).values(version=Card.version + 1, modified_at=_next_modified(now))
+    changed = update(Card).where(Card.id == card.id).values(version=Card.version + 1, modified_at=next_modified(now))
     now_so = changed.returning(Card.version, Card.modified_at)
     row = session.execute(now_so, execution_options={"synchronize_session": False}).one()
     set_committed_value(card, "version", row.version)
@@ -126,28 +126,8 @@ def touch(session: Session, card: Card, *, lane: Lane, now: datetime) -> int:
     return int(row.version)
 
 
-def touch_range(
-    session: Session, *, programme_id: int, tier_id: int | None, after_id: int, up_to_id: int, now: datetime
-) -> int:
-    """Raise the versions of a range of cards and what their phones must be brought up to; the number of cards."""
-    audience = [Card.programme_id == programme_id, Card.id > after_id, Card.id <= up_to_id, Card.status == "active"]
-    if tier_id is not None:
-        audience.append(Card.tier_id == tier_id)
-    changed = update(Card).where(*audience).values(version=Card.version + 1, modified_at=_next_modified(now))
-    touched: int = session.execute(changed, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined]  # UPDATE gives a CursorResult
-    outbox_service.raise_want_range(
-        session,
-        programme_id=programme_id,
-        tier_id=tier_id,
-        from_card_id=after_id + 1,
-        to_card_id=up_to_id,
-        lane=Lane.BULK,
-        now_ms=milliseconds(now),
-    )
-    return touched
-
-
-def _next_modified(now: datetime) -> ColumnElement[datetime]:
+def next_modified(now: datetime) -> ColumnElement[datetime]:
+    """The present second, or the one after a card's last change if that is later, as a column of an UPDATE."""
     whole_second = literal(int(now.timestamp()) * 1000, BigInteger)
     before = type_coerce(Card.modified_at, BigInteger)
     return type_coerce(case((before + 1000 > whole_second, before + 1000), else_=whole_second), Card.modified_at.type)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, func, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
-from app import idempotency
+from app import idempotency, trace
 from app.cards import expansion
 from app.cards.models import Card
 from app.clock import milliseconds
@@ -23,7 +23,6 @@ from app.wallets.apple.models import DeviceLog
 from app.wallets.google.models import GoogleAlert, GoogleNonce
 from app.world import World
 
-EXPAND_PAUSE_ROWS = 20_000
 PRUNE_ROWS = 1_000
 SEND_LOG_KEPT_DAYS = 14
 DEVICE_LOG_KEPT_DAYS = 30
@@ -47,16 +46,12 @@ def next_fire_at(world: World) -> datetime | None:
 
 def expand(world: World) -> bool:
     """Touch the next chunk of a bulk change; False when there is none, or while phones have enough to catch up with."""
-
-    def work(session: Session) -> bool:
-        waiting = select(Target.id).where(Target.want > Target.done, Target.state == "live", Target.lane == Lane.BULK)
-        if (session.scalar(select(func.count()).select_from(waiting.limit(EXPAND_PAUSE_ROWS).subquery())) or 0) >= (
-            EXPAND_PAUSE_ROWS
-        ):
-            return False
-        return expansion.step(session, now=world.clock())
-
-    return world.database.transact(work)
+    with world.database.reading() as session:
+        turn = expansion.next_turn(session)
+    if turn is None:
+        return False
+    trace.begin(f"change-{turn.expansion_id}")
+    return world.database.transact(lambda session: expansion.take(session, turn, now=world.clock()))
 
 
 def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:

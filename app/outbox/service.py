@@ -3,6 +3,7 @@
 All functions work in the caller's transaction and touch rows in the order of their ids. Times are epoch milliseconds.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, case, column, literal, select, table, update
@@ -26,7 +27,7 @@ __all__ = [
 
 DIRTY = Target.want > Target.done
 # rooms above this one, known by their columns alone: the outbox is asked by them and imports none of them
-CARD = table("card", column("id"), column("programme_id"), column("tier_id"), column("version"))
+CARD = table("card", column("id"), column("programme_id"), column("tier_id"), column("status"), column("version"))
 GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
 
 
@@ -109,27 +110,32 @@ def raise_want_range(
     to_card_id: int,
     lane: Lane,
     now_ms: int,
+    unaltered: Collection[str] = (),
 ) -> int:
-    """Let the addresses of many cards want their cards' present version, in one statement.
+    """Let the addresses of many valid cards want their cards' present version, in one statement.
 
     Both ends of the range belong to it. `tier_id` None: all tiers. A parked address is tried again: what changes for
-    many is usually the design, and with it what had been refused. Returns: how many addresses now want something.
+    many is usually the design, and with it what had been refused. Addresses of *unaltered* channels that owed nothing
+    are up to date with the new version as they are. Returns: how many addresses now want something.
     """
-    audience = [
+    audience = [  # of the cards, so that every plan walks them by an index and looks their addresses up
         CARD.c.id == Target.card_id,
         CARD.c.programme_id == programme_id,
-        Target.card_id >= from_card_id,
-        Target.card_id <= to_card_id,
+        CARD.c.status == "active",
+        CARD.c.id >= from_card_id,
+        CARD.c.id <= to_card_id,
         Target.state != "gone",
         Target.want < CARD.c.version,
     ]
     if tier_id is not None:
         audience.append(CARD.c.tier_id == tier_id)
+    as_they_are = and_(Target.channel.in_(unaltered), ~DIRTY, Target.state == "live")
+    done = {"done": case((as_they_are, CARD.c.version), else_=Target.done)} if unaltered else {}
     return rows_changed(
         session,
         update(Target)
         .where(*audience)
-        .values(state="live", want=CARD.c.version, **_waiting(lane, now_ms))
+        .values(state="live", want=CARD.c.version, **done, **_waiting(lane, now_ms))
         .execution_options(synchronize_session=False),
     )
 

@@ -131,7 +131,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_webhook_endpoint_public_id")),
     )
     op.create_index(op.f("ix_webhook_endpoint_programme_id"), "webhook_endpoint", ["programme_id"], unique=False)
+    op.create_index(
+        "ix_card_programme_id_tier_id_status_id", "card", ["programme_id", "tier_id", "status", "id"], unique=False
+    )
     op.add_column("entry", sa.Column("trace", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "expansion", sa.Column("audience", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
+    op.add_column(
+        "expansion",
+        sa.Column("passed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
+    )
+    op.add_column(
+        "expansion", sa.Column("last_card_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
+    op.add_column(
+        "expansion", sa.Column("all_up_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
+    op.add_column("expansion", sa.Column("changed_since", sa.BigInteger(), nullable=True))
+    op.add_column("expansion", sa.Column("started_at", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "expansion",
+        sa.Column(
+            "stepped_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+    )
+    op.add_column("expansion", sa.Column("stopped_by", sa.String(), nullable=False, server_default=""))
+    op.create_index("ix_expansion_offer_id", "expansion", ["offer_id"], unique=False)
+    op.create_index("ix_expansion_programme_id", "expansion", ["programme_id"], unique=False)
     op.add_column(
         "message", sa.Column("endpoint_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
@@ -169,6 +196,10 @@ def upgrade() -> None:
     )
     op.add_column("node", sa.Column("clock_jumped_at", sa.BigInteger(), nullable=True))
     op.add_column("occurrence", sa.Column("local_key", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "programme",
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
+    )
     op.add_column("send_log", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column("target", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column(

@@ -9,6 +9,7 @@ from app.cards import expansion, programmes
 from app.cards.design import Design
 from app.cards.models import Card, Expansion, Programme, Tier
 from app.cards.programmes import TierDraft
+from app.delivery import steps
 from app.errors import Conflict, Unprocessable
 from app.world import World
 from tests import factories
@@ -148,17 +149,16 @@ def test_a_new_look_comes_to_every_card_in_steps_that_a_crash_does_not_repeat(
 
     def crash() -> None:
         with any_world.database.unit_of_work() as session:
-            assert expansion.step(session, now=clock())
+            turn = expansion.next_turn(session)
+            assert turn is not None
+            assert expansion.take(session, turn, now=clock())
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
         crash()
-    steps = 0
-    while True:
-        with any_world.database.unit_of_work() as session:
-            if not expansion.step(session, now=clock()):
-                break
-        steps += 1
+    rounds = 0
+    while steps.expand(any_world):
+        rounds += 1
 
     with any_world.database.reading() as session:
         versions = dict(session.execute(select(Card.id, Card.version)).all())  # type: ignore[arg-type]
@@ -166,5 +166,5 @@ def test_a_new_look_comes_to_every_card_in_steps_that_a_crash_does_not_repeat(
         assert sorted(versions.values()) == [1, 1, 2, 2, 2]
         assert versions[other.id] == versions[voided.id] == 1
         assert (run.status, run.touched, run.reason, run.finished_at) == ("done", 3, "design", clock())
-    assert steps == 2
+    assert rounds == 2
     assert programme.design["background_color"] == "#000000"

@@ -11,6 +11,7 @@ from app.cards import expansion
 from app.cards.models import Card, Expansion, Programme
 from app.counter import service as counter
 from app.counter.service import Actor
+from app.delivery import steps
 from app.errors import Conflict, Unprocessable
 from app.offers import service as offers
 from app.offers.models import Occurrence, Offer
@@ -54,10 +55,8 @@ def tick(world: World) -> int:
 
 def spread(world: World) -> None:
     """Run all expansions to their end."""
-    working = True
-    while working:
-        with world.database.unit_of_work() as session:
-            working = expansion.step(session, now=world.clock())
+    while steps.expand(world):
+        pass
 
 
 def live(world: World, card: Card) -> list[str]:
@@ -227,7 +226,9 @@ def test_a_bulk_change_that_is_interrupted_goes_on_where_it_was(any_world: World
     tick(any_world)
 
     with contextlib.suppress(KeyboardInterrupt), any_world.database.unit_of_work() as session:
-        expansion.step(session, now=clock())
+        turn = expansion.next_turn(session)
+        assert turn is not None
+        expansion.take(session, turn, now=clock())
         raise KeyboardInterrupt  # the process dies before it commits
     spread(any_world)
 

@@ -3,8 +3,9 @@ from threading import Barrier
 
 import pytest
 
-from app.cards import service as cards
+from app.cards import ranges
 from app.cards.models import Card
+from app.cards.ranges import CardRange
 from app.outbox import service
 from app.outbox.models import Target
 from app.outbox.rules import Lane
@@ -141,9 +142,8 @@ def test_a_range_wants_what_its_cards_are_now_and_nobody_elses(kit: Kit) -> None
     inside = [kit.card(address_id=n) for n in range(1, 4)]
     outside = kit.card(address_id=9)
     with kit.world.database.unit_of_work() as session:
-        cards.touch_range(
-            session, programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=inside[-1], now=kit.world.clock()
-        )
+        some = CardRange(programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=inside[-1])
+        ranges.touch(session, some, now=kit.world.clock())
     assert [kit.target(one).want for one in inside] == [2, 2, 2]
     assert kit.target(outside).want == 1
     assert {kit.target(one).lane for one in inside} == {Lane.BULK}
@@ -174,9 +174,8 @@ def test_a_change_for_many_gives_a_parked_address_another_chance(kit: Kit, clock
     assert kit.target(card_id).state == "parked"
 
     with kit.world.database.unit_of_work() as session:
-        cards.touch_range(
-            session, programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=card_id, now=kit.world.clock()
-        )
+        some = CardRange(programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=card_id)
+        ranges.touch(session, some, now=kit.world.clock())
 
     assert kit.target(card_id).state == "live"
     claims = [kit.claim(Lane.BULK), kit.claim(Lane.URGENT)]
