@@ -4,10 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base, Instant, insert_if_new, rows_changed
+from app.db import Base, Instant, insert_if_new, rows_changed, table_of
 from app.errors import BadRequest, Conflict, Unprocessable
 
 KEPT_FOR_EVER = "ledger"
@@ -25,6 +25,12 @@ class RequestKey(Base):
     status: Mapped[int] = mapped_column(default=RUNNING)
     answer: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+_KEY = table_of(RequestKey)
+_THIS = and_(_KEY.c.scope == bindparam("in_scope"), _KEY.c.key == bindparam("of_key"))
+_FIND = select(_KEY.c.request_hash, _KEY.c.status, _KEY.c.answer).where(_THIS)
+_FINISH = update(_KEY).where(_THIS).values(status=bindparam("status"), answer=bindparam("answer"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +71,7 @@ def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime)
     row = {"scope": scope, "key": key, "request_hash": digest, "status": RUNNING, "answer": "", "created_at": now}
     if insert_if_new(session, RequestKey, **row):
         return None
-    found = session.scalars(select(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key)).one()
+    found = session.execute(_FIND, {"in_scope": scope, "of_key": key}).one()
     if found.request_hash != digest:
         raise Unprocessable(
             "idempotency_mismatch",
@@ -78,9 +84,7 @@ def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime)
 
 def finish(session: Session, scope: str, key: str, *, status: int, answer: str) -> None:
     """Keep the answer in the same transaction as what it reports."""
-    session.execute(
-        update(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key).values(status=status, answer=answer)
-    )
+    session.execute(_FINISH, {"in_scope": scope, "of_key": key, "status": status, "answer": answer})
 
 
 def forget_before(session: Session, moment: datetime) -> int:

@@ -1,21 +1,36 @@
 """Cards: read, earn, redeem."""
 
-from sqlalchemy import select
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
 
 from app import money
 from app.api import incoming, outgoing, shapes
 from app.api.calls import Body, Call, Operation, unknown
+from app.cards import codes
 from app.cards import service as cards
 from app.cards.models import Card, Store
 from app.counter import service as counter
 from app.counter.service import Actor, Done, Sale
-from app.errors import AppError
+from app.errors import AppError, NotFound
+from app.ledger import held
 from app.ledger import service as ledger
+from app.ledger.held import Held
 from app.ledger.models import Reward
 from app.offers import service as offers
 from app.offers.models import Offer
 
 HISTORY = 20
+_STORE = select(Store.id, Store.programme_id, Store.public_id).where(Store.public_id == bindparam("name"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedStore:
+    """A store, as far as a movement and its answer must know it."""
+
+    id: int
+    programme_id: int
+    public_id: str
 
 
 def read_card(call: Call) -> Body:
@@ -37,12 +52,11 @@ def read_card(call: Call) -> Body:
 def earn(call: Call) -> Body:
     """Give the points of a sale."""
     body = call.body
-    card = seen(call, call.path["number"])
+    card = _held(call)
     store = _store(call, body["store"])
-    programme = card.programme  # held: locking the card forgets it, and it would be read again
     sale = Sale(
-        amount_minor=money.minor_units(body["amount"], programme.currency),
-        currency=body["currency"] or programme.currency,
+        amount_minor=money.minor_units(body["amount"], card.currency),
+        currency=body["currency"] or card.currency,
         receipt=body["receipt"],
         store=store,
         occurred_at=body["at"],
@@ -53,7 +67,7 @@ def earn(call: Call) -> Body:
 def redeem(call: Call) -> Body:
     """Use up points, buy a reward or use an offer."""
     body = call.body
-    card = seen(call, call.path["number"])
+    card = _held(call)
     store = _store(call, body["store"])
     told = {"by": actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
     if "points" in body:
@@ -81,7 +95,7 @@ def actor(call: Call) -> Actor:
     return Actor(name=call.caller.actor, channel="api")
 
 
-def moved(done: Done, store: Store | None) -> Body:
+def moved(done: Done, store: NamedStore | None) -> Body:
     """What a movement answers."""
     entry = shapes.transaction(done.entry, number=done.card.number, store_id=store.public_id if store else None)
     return {"transaction": entry, "balance": done.balance, "tier": done.tier}
@@ -103,13 +117,30 @@ def _offers(call: Call, card: Card) -> list[Body]:
     ]
 
 
-def _store(call: Call, name: str | None) -> Store | None:
+def _held(call: Call) -> Held:
+    """The card of the address, locked, if the key may see it.
+
+    Raises: NotFound `unknown_card`.
+    """
+    number = codes.normalise(call.path["number"])
+    if number is None:
+        raise unknown("card")
+    try:
+        card = held.by_number(call.session, number)
+    except NotFound:
+        raise unknown("card") from None
+    if not call.caller.sees(card.programme_id):
+        raise unknown("card")
+    return card
+
+
+def _store(call: Call, name: str | None) -> NamedStore | None:
     if name is None:
         return None
-    found = call.session.scalars(select(Store).where(Store.public_id == name)).one_or_none()
+    found = call.session.execute(_STORE, {"name": name}).one_or_none()
     if found is None or not call.caller.sees(found.programme_id):
         raise unknown("store", name)
-    return found
+    return NamedStore(**found._mapping)
 
 
 def _reward(call: Call, name: str) -> Reward:

@@ -1,21 +1,26 @@
 """What happens at a till or through the API: a card meets the ledger and the offers, in one transaction.
 
-Every function locks the card first, so that two tills with one card are served one after the other. The movement, the
-card's new version and the intention to tell the phones commit together.
+Every function holds the card first (or is given one that the caller holds), so that two tills with one card are served
+one after the other. The movement, the card's new version and the intention to tell the phones commit together.
+
+A sale is eight statements built once, and no object of the mapper's: with mapped rows, flushes and a savepoint it was
+eighteen statements, and four fifths of the processor's time of a sale went into making them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from app.cards import service as cards
-from app.cards.models import Card, Store
+from app.cards import moving
+from app.cards.models import Card
 from app.errors import Conflict, Forbidden, Unprocessable
-from app.ledger import rules
+from app.ledger import held, rules
 from app.ledger import service as ledger
+from app.ledger.held import Held, HeldTier
 from app.ledger.models import Entry, Reward
-from app.ledger.service import Circumstance
+from app.ledger.service import Booked, Circumstance
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.outbox.service import Lane
@@ -33,6 +38,16 @@ class Actor:
     channel: str
 
 
+class Shop(Protocol):
+    """A store, as far as a movement must know it."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def programme_id(self) -> int: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sale:
     """A purchase. `occurred_at` is the till's own time of it, for sales that arrive late."""
@@ -40,7 +55,7 @@ class Sale:
     amount_minor: int
     currency: str
     receipt: str | None = None
-    store: Store | None = None
+    store: Shop | None = None
     occurred_at: datetime | None = None
 
 
@@ -49,50 +64,48 @@ class Done:
     """What was written, and how the card stands now."""
 
     entry: Entry
-    card: Card
+    card: Held
     balance: int
     tier: str | None
 
 
-def earn(session: Session, card: Card, sale: Sale, *, by: Actor, now: datetime) -> Done:
+def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: datetime) -> Done:
     """Give the points of a sale.
 
     Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `currency_mismatch`, `invalid_amount` or
     `wrong_store`.
     """
     card = _usable(session, card, sale.store)
-    if sale.currency != card.programme.currency:
-        text = f"This programme counts {card.programme.currency}; the sale is in {sale.currency}."
+    if sale.currency != card.currency:
+        text = f"This programme counts {card.currency}; the sale is in {sale.currency}."
         raise Unprocessable("currency_mismatch", text, errors={"currency": text})
     if sale.amount_minor <= 0:
         text = "The amount of a sale is above zero."
         raise Unprocessable("invalid_amount", text, errors={"amount": text})
-    quote = rules.quote(card.programme, card.tier, sale.amount_minor)
+    quote = rules.quote(card, sale.amount_minor)
     occurred_at, late = _business_time(sale.occurred_at, now)
-    reasons = [*quote.reasons, *(["time: server"] if late else [])]
-    _qualify(session, card, sale.amount_minor)
-    version = cards.touch(session, card, lane=Lane.URGENT, now=now)
-    entry = ledger.earn(
+    after = _moved_on(session, _qualified(session, card, sale.amount_minor), now)
+    booked = ledger.earn(
         session,
         card,
         quote.points,
         amount_minor=sale.amount_minor,
         currency=sale.currency,
-        reasons=reasons,
+        reasons=[*quote.reasons, *(["time: server"] if late else [])],
         by=_circumstance(by, now, store=sale.store, receipt=sale.receipt, occurred_at=occurred_at),
-        version=version,
+        version=after.version,
     )
-    return _done(session, card, entry)
+    return _done(after, booked)
 
 
 def redeem_points(
     session: Session,
-    card: Card,
+    card: Card | Held,
     points: int,
     *,
     by: Actor,
     now: datetime,
-    store: Store | None = None,
+    store: Shop | None = None,
     receipt: str | None = None,
     note: str = "",
 ) -> Done:
@@ -101,26 +114,26 @@ def redeem_points(
     Raises: Conflict `card_not_active`; Unprocessable `insufficient` or `invalid_points`.
     """
     card = _usable(session, card, store)
-    version = cards.touch(session, card, lane=Lane.URGENT, now=now)
+    after = _moved_on(session, card, now)
     told = _circumstance(by, now, store=store, receipt=receipt, note=note)
-    return _done(session, card, ledger.spend(session, card, points, by=told, version=version))
+    return _done(after, ledger.spend(session, card, points, by=told, version=after.version))
 
 
 def redeem_reward(
     session: Session,
-    card: Card,
+    card: Card | Held,
     reward: Reward,
     *,
     by: Actor,
     now: datetime,
-    store: Store | None = None,
+    store: Shop | None = None,
     receipt: str | None = None,
 ) -> Done:
     """Buy a reward with points.
 
     Raises: as `redeem_points`, and Conflict `not_eligible`, if the reward is withdrawn or another programme's.
     """
-    card = cards.lock(session, card.id)
+    card = _held(session, card)
     if reward.programme_id != card.programme_id or not reward.active:
         raise Conflict("not_eligible", "This reward cannot be bought with this card.")
     return redeem_points(
@@ -130,12 +143,12 @@ def redeem_reward(
 
 def redeem_offer(
     session: Session,
-    card: Card,
+    card: Card | Held,
     offer: Offer,
     *,
     by: Actor,
     now: datetime,
-    store: Store | None = None,
+    store: Shop | None = None,
     receipt: str | None = None,
 ) -> Done:
     """Use an offer once, at server time.
@@ -144,37 +157,38 @@ def redeem_offer(
     budget_spent.
     """
     card = _usable(session, card, store)
-    reason = offers.refusal(session, offer, card, now=now)
+    row = session.get_one(Card, card.id, populate_existing=True)
+    reason = offers.refusal(session, offer, row, now=now)
     if reason:
         raise Conflict(reason, offers.REFUSALS[reason])
-    version = cards.touch(session, card, lane=Lane.URGENT, now=now)
+    after = _moved_on(session, card, now)
     told = _circumstance(by, now, store=store, receipt=receipt, note=f"offer:{offer.public_id}")
-    entry = ledger.record_use(session, card, by=told, version=version)
-    offers.redeem(session, offer, card, store=store, entry_id=entry.id, now=now)
-    return _done(session, card, entry)
+    booked = ledger.record_use(session, card, by=told, version=after.version)
+    offers.redeem(session, offer, row, store_id=store.id if store else None, entry_id=booked.entry.id, now=now)
+    return _done(after, booked)
 
 
 def reverse(
-    session: Session, entry_id: str, *, reason: str, by: Actor, now: datetime, store: Store | None = None
+    session: Session, entry_id: str, *, reason: str, by: Actor, now: datetime, store: Shop | None = None
 ) -> Done:
     """Undo a transaction by a counter-entry; an offer that it used can be used again.
 
     Raises: NotFound `unknown_transaction`; Conflict `already_reversed` or `not_reversible`.
     """
     original = ledger.by_id(session, entry_id)
-    card = cards.lock(session, original.card_id)
-    if original.kind == "earn":
-        card.qualifying_minor = max(0, card.qualifying_minor - (original.amount_minor or 0))
-        session.flush()
-    version = cards.touch(session, card, lane=Lane.URGENT, now=now)
+    card = held.by_id(session, original.card_id)
+    taken_back = (original.amount_minor or 0) if original.kind == "earn" else 0
+    after = replace(card, qualifying_minor=max(0, card.qualifying_minor - taken_back))
+    after = _moved_on(session, after, now)
     told = _circumstance(by, now, store=store, note=reason)
-    entry = ledger.reverse(session, card, original, by=told, version=version)
-    offers.give_back(session, original.id, now=now)
-    return _done(session, card, entry)
+    booked = ledger.reverse(session, card, original, by=told, version=after.version)
+    if original.kind == "offer":
+        offers.give_back(session, original.id, now=now)
+    return _done(after, booked)
 
 
 def undo_at_till(
-    session: Session, entry_id: str, *, by: Actor, is_manager: bool, store: Store | None, now: datetime
+    session: Session, entry_id: str, *, by: Actor, is_manager: bool, store: Shop | None, now: datetime
 ) -> Done:
     """Undo by the cashier who did it, at the same store, within ten minutes; a manager may do it later.
 
@@ -187,8 +201,12 @@ def undo_at_till(
     return reverse(session, entry_id, reason="undone at the till", by=by, now=now, store=store)
 
 
-def _usable(session: Session, card: Card, store: Store | None) -> Card:
-    card = cards.lock(session, card.id)
+def _held(session: Session, card: Card | Held) -> Held:
+    return card if isinstance(card, Held) else held.by_id(session, card.id)
+
+
+def _usable(session: Session, card: Card | Held, store: Shop | None) -> Held:
+    card = _held(session, card)
     if card.status != "active":
         raise Conflict("card_not_active", "This card is no longer valid; ask the customer for the new one.")
     if store is not None and store.programme_id != card.programme_id:
@@ -198,14 +216,28 @@ def _usable(session: Session, card: Card, store: Store | None) -> Card:
     return card
 
 
-def _qualify(session: Session, card: Card, amount_minor: int) -> None:
+def _qualified(session: Session, card: Held, amount_minor: int) -> Held:
     """Count the spend; a member who reaches a threshold moves up at once (this sale earned at the old tier)."""
-    card.qualifying_minor += amount_minor
-    reached = rules.tier_for(card.programme.tiers, card.qualifying_minor)
-    held = card.tier.threshold_minor if card.tier else -1
-    if reached is not None and reached.threshold_minor > held:
-        card.tier = reached
-    session.flush()
+    qualifying_minor = card.qualifying_minor + amount_minor
+    tier: HeldTier | None = card.tier
+    if card.next_threshold_minor is not None and qualifying_minor >= card.next_threshold_minor:
+        tier = rules.tier_for(held.tiers(session, card.programme_id), qualifying_minor)
+    return replace(card, qualifying_minor=qualifying_minor, tier=tier)
+
+
+def _moved_on(session: Session, card: Held, now: datetime) -> Held:
+    """The card as it stands after this movement, written, with its phones wanting the new version."""
+    version = moving.move_on(
+        session,
+        card_id=card.id,
+        version=card.version,
+        modified_at=card.modified_at,
+        qualifying_minor=card.qualifying_minor,
+        tier_id=card.tier.id if card.tier else None,
+        lane=Lane.URGENT,
+        now=now,
+    )
+    return replace(card, version=version)
 
 
 def _business_time(claimed: datetime | None, now: datetime) -> tuple[datetime, bool]:
@@ -220,7 +252,7 @@ def _circumstance(
     by: Actor,
     now: datetime,
     *,
-    store: Store | None = None,
+    store: Shop | None = None,
     receipt: str | None = None,
     occurred_at: datetime | None = None,
     note: str = "",
@@ -229,13 +261,12 @@ def _circumstance(
         actor=by.name,
         channel=by.channel,
         now=now,
-        store=store,
+        store_id=store.id if store else None,
         receipt=receipt,
         occurred_at=occurred_at,
         note=note[:500],
     )
 
 
-def _done(session: Session, card: Card, entry: Entry) -> Done:
-    balance = ledger.balance_of(session, card.member_id)
-    return Done(entry=entry, card=card, balance=balance, tier=card.tier.name if card.tier else None)
+def _done(card: Held, booked: Booked) -> Done:
+    return Done(entry=booked.entry, card=card, balance=booked.balance, tier=card.tier.name if card.tier else None)

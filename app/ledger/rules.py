@@ -1,9 +1,10 @@
 """How many points a sale earns: exact fractions, rounded once, downwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.cards.models import Programme, Tier
+from app.ledger.held import Held, HeldTier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,10 +15,11 @@ class Quote:
     reasons: tuple[str, ...]
 
 
-def quote(programme: Programme, tier: Tier | None, amount_minor: int) -> Quote:
-    """What a sale of *amount_minor* earns for a member of *tier* (the tier before this sale)."""
-    exact = Fraction(amount_minor * programme.earn_points, programme.earn_per_minor)
+def quote(card: Held, amount_minor: int) -> Quote:
+    """What a sale of *amount_minor* earns for a card of its tier before this sale."""
+    exact = Fraction(amount_minor * card.earn_points, card.earn_per_minor)
     reasons = ["base"]
+    tier = card.tier
     if tier is not None and tier.multiplier_num != tier.multiplier_den:
         factor = Fraction(tier.multiplier_num, tier.multiplier_den)
         exact *= factor
@@ -25,7 +27,7 @@ def quote(programme: Programme, tier: Tier | None, amount_minor: int) -> Quote:
     return Quote(points=int(exact), reasons=tuple(reasons))
 
 
-def tier_for(tiers: list[Tier], qualifying_minor: int) -> Tier | None:
+def tier_for(tiers: Sequence[HeldTier], qualifying_minor: int) -> HeldTier | None:
     """The highest tier whose threshold the qualifying spend has reached."""
     reached = [tier for tier in tiers if tier.threshold_minor <= qualifying_minor]
     return max(reached, key=lambda tier: tier.threshold_minor, default=None)

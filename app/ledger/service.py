@@ -1,7 +1,7 @@
 """The only way points move: entries of postings that sum to zero, never changed afterwards.
 
-The caller has locked the card's row (`cards.service.lock`); a member has one card, so that lock serialises the member's
-accounts too.
+Whoever moves points holds the card (`ledger.held`); a member has one card, so its lock serialises the member's accounts
+too.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
-from app import ids
-from app.cards.models import Card, Store
-from app.db import insert_if_new
+from app import failpoints, ids, trace
+from app.db import insert_if_new, table_of
 from app.errors import Conflict, NotFound, Unprocessable
+from app.ledger.held import POINTS, Held, HeldAccount
 from app.ledger.models import Account, Entry, Posting, Reward
 
-POINTS = "points"
 USES = "uses"
 LARGEST_POINTS = 10**9
+_ACCOUNT = table_of(Account)
+_INSERT_POSTING = insert(table_of(Posting))
+_OPEN = insert(_ACCOUNT).returning(_ACCOUNT.c.id)
+# the bounds are checked again where the balance is written: a till that decided on what it had read is refused here
+_MOVED = _ACCOUNT.c.balance + bindparam("amount")
+_MOVE = (
+    update(_ACCOUNT)
+    .where(
+        _ACCOUNT.c.id == bindparam("account_id"),
+        or_(and_(_ACCOUNT.c.role != "debt", _MOVED >= 0), and_(_ACCOUNT.c.role == "debt", _MOVED <= 0)),
+    )
+    .values(balance=_MOVED)
+    .returning(_ACCOUNT.c.balance)
+)
+_PROGRAMME_S = select(_ACCOUNT.c.id).where(
+    _ACCOUNT.c.programme_id == bindparam("programme_id"),
+    _ACCOUNT.c.member_id.is_(None),
+    _ACCOUNT.c.role == bindparam("role"),
+    _ACCOUNT.c.unit == bindparam("unit"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +49,27 @@ class Circumstance:
     actor: str
     channel: str
     now: datetime
-    store: Store | None = None
+    store_id: int | None = None
     receipt: str | None = None
     occurred_at: datetime | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leg:
+    """One posting of an entry; `of` is the member's account whose balance moves with it."""
+
+    account_id: int
+    amount: int
+    of: HeldAccount | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booked:
+    """An entry as it was written, and the points that can be spent now."""
+
+    entry: Entry
+    balance: int
 
 
 def balance_of(session: Session, member_id: int) -> int:
@@ -104,7 +138,7 @@ def add_reward(
 
 def earn(
     session: Session,
-    card: Card,
+    card: Held,
     points: int,
     *,
     amount_minor: int,
@@ -112,72 +146,65 @@ def earn(
     reasons: Sequence[str],
     by: Circumstance,
     version: int,
-) -> Entry:
+) -> Booked:
     """Give points for a sale; a deficit is filled first. A sale too small for a point is kept as an entry of uses.
 
     Raises: Conflict `duplicate_receipt`, if the receipt has earned at this store (the unique index decides).
     """
-    avail, debt = _member_accounts(session, card)
-    filled = min(points, -(debt.balance or 0))
-    legs = {avail: points - filled, debt: filled, _issuer(session, card, "issue", POINTS): -points}
-    if points == 0:
-        legs = {_issuer(session, card, "issue", USES): -1, _issuer(session, card, "redeem", USES): 1}
-    entry = Entry(
-        kind="earn",
-        unit=POINTS if points else USES,
-        points=points,
-        amount_minor=amount_minor,
-        currency=currency,
-        reasons=list(reasons),
-        **_facts(card, by, version),
+    legs = _gift(session, card, points, from_role="issue") if points else _use(session, card, 1)
+    facts = {"kind": "earn", "unit": POINTS if points else USES, "points": points, "reasons": list(reasons)}
+    facts |= {"amount_minor": amount_minor, "currency": currency}
+    return _book(
+        session,
+        card,
+        _facts(card, by, version) | facts,
+        legs,
+        taken=Conflict("duplicate_receipt", "This receipt has earned points at this store already."),
     )
-    try:
-        with session.begin_nested():
-            return _write(session, entry, legs)
-    except IntegrityError as problem:
-        raise Conflict("duplicate_receipt", "This receipt has earned points at this store already.") from problem
 
 
-def spend(session: Session, card: Card, points: int, *, by: Circumstance, version: int) -> Entry:
+def spend(session: Session, card: Held, points: int, *, by: Circumstance, version: int) -> Booked:
     """Use up points.
 
     Raises: Unprocessable `invalid_points`; Unprocessable `insufficient`, saying how many there are.
     """
     if not 1 <= points <= LARGEST_POINTS:
         raise Unprocessable("invalid_points", "Points are a whole number above zero.", errors={"points": "Above zero."})
-    avail, _ = _member_accounts(session, card)
-    if (avail.balance or 0) < points:
-        raise insufficient(avail.balance or 0, points)
-    legs = {avail: -points, _issuer(session, card, "redeem", POINTS): points}
-    return _write(session, Entry(kind="spend", unit=POINTS, points=-points, **_facts(card, by, version)), legs)
+    if card.balance < points:
+        raise insufficient(card.balance, points)
+    legs = [
+        _leg(_member_s(session, card, "avail"), -points),
+        Leg(account_id=_programme_s(session, card, "redeem"), amount=points),
+    ]
+    return _book(session, card, _facts(card, by, version) | {"kind": "spend", "unit": POINTS, "points": -points}, legs)
 
 
-def record_use(session: Session, card: Card, *, by: Circumstance, version: int) -> Entry:
+def record_use(session: Session, card: Held, *, by: Circumstance, version: int) -> Booked:
     """Write down that an offer was used; it moves no points."""
-    legs = {_issuer(session, card, "issue", USES): -1, _issuer(session, card, "redeem", USES): 1}
-    return _write(session, Entry(kind="offer", unit=USES, points=0, **_facts(card, by, version)), legs)
+    facts = _facts(card, by, version) | {"kind": "offer", "unit": USES, "points": 0}
+    return _book(session, card, facts, _use(session, card, 1))
 
 
-def reverse(session: Session, card: Card, original: Entry, *, by: Circumstance, version: int) -> Entry:
+def reverse(session: Session, card: Held, original: Entry, *, by: Circumstance, version: int) -> Booked:
     """Undo an entry by a counter-entry. Points that were spent meanwhile become a deficit, never a negative balance.
 
     Raises: Conflict `already_reversed`; Conflict `not_reversible`, for an entry that is a reversal itself.
     """
     if original.kind == "reverse":
         raise Conflict("not_reversible", "This entry undoes another one; book the sale again instead.")
+    undone = Conflict("already_reversed", "This was undone already.")
     if session.scalar(select(Entry.id).where(Entry.reverses_id == original.id)) is not None:
-        raise Conflict("already_reversed", "This was undone already.")
+        raise undone  # before the balance is looked at, which the first undoing has changed
+    facts = {
+        "kind": "reverse",
+        "unit": original.unit,
+        "points": -original.points,
+        "amount_minor": -original.amount_minor if original.amount_minor else None,
+        "currency": original.currency,
+        "reverses_id": original.id,
+    }
     legs = _counter_legs(session, card, original)
-    entry = Entry(
-        kind="reverse",
-        unit=original.unit,
-        points=-original.points,
-        amount_minor=-original.amount_minor if original.amount_minor else None,
-        currency=original.currency,
-        reverses_id=original.id,
-        **_facts(card, by, version),
-    )
-    return _write(session, entry, legs)
+    return _book(session, card, _facts(card, by, version) | facts, legs, taken=undone)
 
 
 def by_id(session: Session, entry_id: str) -> Entry:
@@ -198,87 +225,100 @@ def insufficient(has: int, needs: int) -> Unprocessable:
     )
 
 
-def _balance_query(member_id: int, role: str) -> Select[Any]:
-    return select(Account.balance).where(Account.member_id == member_id, Account.role == role, Account.unit == POINTS)
-
-
-def _counter_legs(session: Session, card: Card, original: Entry) -> dict[Account, int]:
+def _counter_legs(session: Session, card: Held, original: Entry) -> list[Leg]:
     if original.unit == USES:
-        return {_issuer(session, card, "issue", USES): 1, _issuer(session, card, "redeem", USES): -1}
-    avail, debt = _member_accounts(session, card)
+        return _use(session, card, -1)
     points = abs(original.points)
-    if original.kind == "earn":
-        taken = min(points, avail.balance or 0)
-        return {avail: -taken, debt: taken - points, _issuer(session, card, "issue", POINTS): points}
-    filled = min(points, -(debt.balance or 0))
-    return {avail: points - filled, debt: filled, _issuer(session, card, "redeem", POINTS): -points}
+    if original.kind != "earn":
+        return _gift(session, card, points, from_role="redeem")
+    taken = min(points, card.balance)
+    legs = [Leg(account_id=_programme_s(session, card, "issue"), amount=points)]
+    legs += [_leg(_member_s(session, card, "avail"), -taken)] if taken else []
+    return legs + ([_leg(_member_s(session, card, "debt"), taken - points)] if points > taken else [])
 
 
-def _facts(card: Card, by: Circumstance, version: int) -> dict[str, object]:
+def _gift(session: Session, card: Held, points: int, *, from_role: str) -> list[Leg]:
+    """Points for the member: first what is owed is filled, the rest can be spent."""
+    filled = min(points, card.deficit)
+    legs = [Leg(account_id=_programme_s(session, card, from_role), amount=-points)]
+    legs += [_leg(_member_s(session, card, "debt"), filled)] if filled else []
+    return legs + ([_leg(_member_s(session, card, "avail"), points - filled)] if points > filled else [])
+
+
+def _use(session: Session, card: Held, count: int) -> list[Leg]:
+    """Something that moves no points: between the programme's accounts of uses."""
+    issue, redeem = (_opened_programme_s(session, card.programme_id, role, USES) for role in ("issue", "redeem"))
+    return [Leg(account_id=issue, amount=-count), Leg(account_id=redeem, amount=count)]
+
+
+def _leg(account: HeldAccount, amount: int) -> Leg:
+    return Leg(account_id=account.id, amount=amount, of=account)
+
+
+def _facts(card: Held, by: Circumstance, version: int) -> dict[str, Any]:
     return {
         "id": ids.time_ordered("txn", by.now),
         "programme_id": card.programme_id,
         "card_id": card.id,
-        "store_id": by.store.id if by.store else None,
+        "amount_minor": None,
+        "currency": None,
+        "store_id": by.store_id,
         "actor": by.actor,
         "channel": by.channel,
         "receipt": by.receipt,
+        "reverses_id": None,
         "note": by.note,
+        "reasons": [],
         "card_version": version,
         "occurred_at": by.occurred_at or by.now,
         "recorded_at": by.now,
+        "trace": trace.current(),
     }
 
 
-def _write(session: Session, entry: Entry, legs: dict[Account, int]) -> Entry:
-    """Postings first, the entry last: the entry's trigger sums what is there."""
-    moved = {account: amount for account, amount in legs.items() if amount}
-    session.add_all(Posting(entry_id=entry.id, account_id=each.id, amount=amount) for each, amount in moved.items())
-    session.flush()
-    for account, amount in moved.items():
-        if account.member_id is not None:
-            _move(session, account, amount)
-    session.add(entry)
-    session.flush()
-    return entry
+def _book(
+    session: Session, card: Held, facts: dict[str, Any], legs: Sequence[Leg], *, taken: Conflict | None = None
+) -> Booked:
+    """Postings first, the entry last: the entry's trigger sums what is there. *taken*: what a unique key refuses."""
+    rows = [{"entry_id": facts["id"], "account_id": leg.account_id, "amount": leg.amount} for leg in legs]
+    session.execute(_INSERT_POSTING, rows)
+    left = {leg.of.role: _move(session, leg.of, leg.amount) for leg in legs if leg.of is not None}
+    if not insert_if_new(session, Entry, **facts):
+        raise taken or AssertionError("an entry's id is used once")
+    failpoints.reached("sale.entry_written")
+    return Booked(entry=Entry(**facts), balance=left.get("avail", card.balance))
 
 
-def _move(session: Session, account: Account, amount: int) -> None:
-    balance = Account.balance + amount
-    bounds = balance >= 0 if account.role != "debt" else balance <= 0
-    moved = update(Account).where(Account.id == account.id, bounds).values(balance=balance).returning(Account.balance)
-    left = session.scalar(moved.execution_options(synchronize_session=False))
+def _move(session: Session, account: HeldAccount, amount: int) -> int:
+    left: int | None = session.scalar(_MOVE, {"account_id": account.id, "amount": amount})
     if left is None:
-        raise insufficient(account.balance or 0, -amount)
-    set_committed_value(account, "balance", left)
+        raise insufficient(account.balance, -amount)
+    return left
 
 
-def _member_accounts(session: Session, card: Card) -> tuple[Account, Account]:
-    query = select(Account).where(Account.member_id == card.member_id, Account.unit == POINTS)
-    fresh = query.execution_options(populate_existing=True)
-    found = {account.role: account for account in session.scalars(fresh)}
-    for role in ("avail", "debt"):
-        if role not in found:
-            found[role] = Account(
-                programme_id=card.programme_id, member_id=card.member_id, role=role, unit=POINTS, balance=0
-            )
-            session.add(found[role])
-            session.flush()
-    return found["avail"], found["debt"]
+def _member_s(session: Session, card: Held, role: str) -> HeldAccount:
+    """The member's account; the card's lock sees to it that it is opened once."""
+    known = card.avail if role == "avail" else card.debt
+    if known is not None:
+        return known
+    row = {"programme_id": card.programme_id, "member_id": card.member_id, "role": role, "unit": POINTS, "balance": 0}
+    account_id: int = session.execute(_OPEN, row).scalar_one()
+    return HeldAccount(id=account_id, role=role, balance=0)
 
 
-def _issuer(session: Session, card: Card, role: str, unit: str) -> Account:
-    query = select(Account).where(
-        Account.programme_id == card.programme_id,
-        Account.member_id.is_(None),
-        Account.role == role,
-        Account.unit == unit,
-    )
-    found = session.scalars(query).one_or_none()
+def _programme_s(session: Session, card: Held, role: str) -> int:
+    known = card.issue_id if role == "issue" else card.redeem_id
+    return known or _opened_programme_s(session, card.programme_id, role, POINTS)
+
+
+def _opened_programme_s(session: Session, programme_id: int, role: str, unit: str) -> int:
+    wanted = {"programme_id": programme_id, "role": role, "unit": unit}
+    found: int | None = session.scalar(_PROGRAMME_S, wanted)
     if found is not None:
         return found
-    insert_if_new(session, Account, programme_id=card.programme_id, role=role, unit=unit)
-    return session.scalars(query).one()
+    insert_if_new(session, Account, **wanted)
+    opened: int = session.execute(_PROGRAMME_S, wanted).scalar_one()
+    return opened
 
 
 def totals(session: Session) -> dict[tuple[str, str], int]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import i18n, ids
 from app.cards import expansion
-from app.cards.models import Card, Programme, Store, Tier
+from app.cards.models import Card, Programme, Tier
 from app.clock import milliseconds
 from app.db import rows_changed
 from app.errors import Conflict, NotFound, Sentence, Unprocessable
@@ -87,18 +87,7 @@ def cancel(session: Session, offer: Offer, *, now: datetime) -> None:
     offer.state = "cancelled"
     session.flush()
     if was == "live":
-        _take_off(session, offer, now)
-
-
-def stop_spreading(session: Session, offer: Offer, *, by: str, now: datetime) -> None:
-    """Bring a live offer to no further card; it stays on those that have it, and comes with the next change of others.
-
-    Raises: Conflict `change_over`, if it is not on its way to any card.
-    """
-    for spread in expansion.of_offer(session, offer.id):
-        if spread.reason == "offer_started" and spread.status == "running":
-            return expansion.stop(session, spread.id, by=by, now=now)
-    raise Conflict("change_over", "This offer is not on its way to any card; there is nothing to stop.")
+        _tell_phones(session, offer, "offer_ended", now)
 
 
 def by_id(session: Session, public_id: str) -> Offer:
@@ -171,7 +160,7 @@ REFUSALS = {
 
 
 def redeem(
-    session: Session, offer: Offer, card: Card, *, store: Store | None, entry_id: str, now: datetime
+    session: Session, offer: Offer, card: Card, *, store_id: int | None, entry_id: str, now: datetime
 ) -> Redemption:
     """Use an offer once. Unique use numbers and a conditional count decide between two tills, not a look beforehand.
 
@@ -191,7 +180,7 @@ def redeem(
         card_id=card.id,
         use_no=_last_use_no(session, offer, card) + 1,
         entry_id=entry_id,
-        store_id=store.id if store else None,
+        store_id=store_id,
         at=now,
     )
     try:
@@ -239,46 +228,14 @@ def _fire(session: Session, occurrence: Occurrence, now: datetime) -> bool:
         session.execute(update(Offer).where(Offer.id == offer.id, Offer.state == "scheduled").values(state="ended"))
         return False
     session.refresh(offer)
-    if after == "live":
-        _put_on(session, offer, now)
-    else:
-        _take_off(session, offer, now)
+    _tell_phones(session, offer, "offer_started" if after == "live" else "offer_ended", now)
     return True
 
 
-def _put_on(session: Session, offer: Offer, now: datetime) -> None:
+def _tell_phones(session: Session, offer: Offer, reason: str, now: datetime) -> None:
     expansion.start(
-        session,
-        programme_id=offer.programme_id,
-        tier_id=offer.tier_id,
-        reason="offer_started",
-        offer_id=offer.id,
-        now=now,
+        session, programme_id=offer.programme_id, tier_id=offer.tier_id, reason=reason, offer_id=offer.id, now=now
     )
-    _tell_classes(session, offer, now)
-
-
-def _take_off(session: Session, offer: Offer, now: datetime) -> None:
-    """Touch every card that may show the offer: those it was brought to, and of the rest those that changed or reached
-    a phone while it was live. What was still on its way to cards goes no further."""
-    spread = next((one for one in expansion.of_offer(session, offer.id) if one.reason == "offer_started"), None)
-    if spread is not None:
-        expansion.halt(session, spread, by="offer_ended", now=now)
-    cut_short = spread is not None and spread.status == "stopped"
-    expansion.start(
-        session,
-        programme_id=offer.programme_id,
-        tier_id=offer.tier_id,
-        reason="offer_ended",
-        offer_id=offer.id,
-        now=now,
-        all_up_to=spread.cursor_card_id if spread is not None and cut_short else None,
-        changed_since=spread.created_at if spread is not None and cut_short else None,
-    )
-    _tell_classes(session, offer, now)
-
-
-def _tell_classes(session: Session, offer: Offer, now: datetime) -> None:
     outbox.raise_classes(session, programme_id=offer.programme_id, lane=Lane.NORMAL, now_ms=milliseconds(now))
 
 

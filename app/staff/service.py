@@ -4,16 +4,17 @@ import base64
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import pyotp
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import rows_changed
+from app.db import rows_changed, table_of
 from app.errors import NotFound, Unprocessable
 from app.ids import public_id
 from app.staff import audit, passwords, rules
@@ -22,6 +23,10 @@ from app.vault import Vault
 
 KEY_PREFIX = "tsk_"
 TOTP_STEP_S = 30
+_KEY = table_of(ApiKey)
+_KEY_IN_FORCE = select(_KEY.c.public_id, _KEY.c.scope, _KEY.c.programme_id).where(
+    _KEY.c.digest == bindparam("digest"), _KEY.c.revoked_at.is_(None)
+)
 
 
 class HasId(Protocol):
@@ -36,6 +41,15 @@ class StoreLike(HasId, Protocol):
 
     @property
     def programme_id(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyInForce:
+    """An integrator's key that has not been revoked; `programme_id` None: every programme."""
+
+    public_id: str
+    scope: str
+    programme_id: int | None
 
 
 def add_staff(
@@ -210,12 +224,12 @@ def create_key(
     return key, text
 
 
-def key_by_text(session: Session, text: str) -> ApiKey | None:
+def key_by_text(session: Session, text: str) -> KeyInForce | None:
     """The key in force with that text. Looked up by digest, so timing tells nothing about other keys."""
     if not text.startswith(KEY_PREFIX) or len(text) > 100 or not text.isascii():
         return None
-    wanted = select(ApiKey).where(ApiKey.digest == _digest(text), ApiKey.revoked_at.is_(None))
-    return session.scalars(wanted).one_or_none()
+    row = session.execute(_KEY_IN_FORCE, {"digest": _digest(text)}).one_or_none()
+    return None if row is None else KeyInForce(**row._mapping)
 
 
 def keys(session: Session) -> list[ApiKey]:
