@@ -97,7 +97,7 @@ def breakers(look: Look) -> Iterator[Finding]:
     for sender in look.session.scalars(select(Sender).where(Sender.breaker_until > look.now_ms).order_by(Sender.id)):
         for_good = sender.breaker_until >= rules.FOREVER_MS
         if for_good or open_for_ms(sender, look.now_ms) > BREAKER_LONG_MS:
-            values = {"sender": sender.name, "reason": sender.breaker_reason}
+            values = {"sender": sender.name, "reason": sender.breaker_reason.rstrip(".")}
             yield Finding(kind=_kind_of(sender.breaker_reason, for_good), subject=str(sender.id), values=values)
 
 
@@ -117,13 +117,12 @@ def _kind_of(reason: str, for_good: bool) -> str:
 
 def certificates(look: Look) -> Iterator[Finding]:
     """Apple's certificates and their intermediate, by the days that are left."""
-    used = [
-        tuple(row) for row in look.session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
-    ]
+    pairs = look.session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
+    used = [(pass_type, team) for pass_type, team in pairs]
     for one in issuer(look.world).identities.problems(used, at=look.now):
         if one.severity is Severity.BROKEN:
             fault = dict(getattr(one.sentence, "values", {})).get("fault", one.sentence)
-            values: Values = {"pass_type": one.pass_type, "fault": str(fault)}
+            values: Values = {"pass_type": one.pass_type, "fault": str(fault).rstrip(".")}
             yield Finding(kind="credential_broken", subject=one.pass_type, values=values)
             continue
         reached = [days for days in DAYS_BEFORE if one.days_left is not None and one.days_left <= days]
@@ -141,7 +140,7 @@ def google_key(look: Look) -> Iterator[Finding]:
         try:
             shared_client(look.world).account()
         except Busy as problem:
-            yield Finding(kind="google_key", values={"fault": problem.detail or problem.public})
+            yield Finding(kind="google_key", values={"fault": (problem.detail or str(problem.public)).rstrip(".")})
 
 
 def backup(look: Look) -> Iterator[Finding]:
@@ -253,7 +252,7 @@ def parked(look: Look) -> Iterator[Finding]:
             counts[one.channel, reason] = counts.get((one.channel, reason), 0) + count
     for (channel, reason), count in sorted(counts.items(), key=lambda one: -one[1])[:PARKED_SHOWN]:
         subject = f"{channel}/{reason}"[:200]
-        yield Finding(kind="parked", subject=subject, values={"count": count, "reason": reason or channel})
+        yield Finding(kind="parked", subject=subject, values={"count": count, "reason": reason.rstrip(".") or channel})
 
 
 LOOKS: Mapping[tuple[str, ...], Callable[[Look], Iterator[Finding]]] = {

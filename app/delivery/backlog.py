@@ -40,7 +40,8 @@ def _read(session: Session, now_ms: int) -> Iterator[Backlog]:
     for sender in session.scalars(select(Sender).order_by(Sender.id)):
         for channel in CHANNELS_OF.get(sender.vendor, (sender.vendor,)):
             for lane in Lane:
-                count, retrying, oldest = session.execute(_first(sender.id, channel, lane)).one()._tuple()
+                first = session.execute(_first(sender.id, channel, lane)).one()
+                count, retrying, oldest = first[0], first[1], first[2]
                 if count > LOOKED_AT:
                     count = session.scalar(_all(sender.id, channel, lane)) or 0
                 if count:
