@@ -54,6 +54,7 @@ class Line:
     def __init__(self, to: Destination, *, ca_file: Path | None = None) -> None:
         self._to = to
         self._taken = 0
+        self._opened: list[socket.socket] = []
         self._curl = pycurl.Curl()
         self._set_up(ca_file)
 
@@ -72,6 +73,8 @@ class Line:
             self._curl.perform()
         except pycurl.error as problem:
             fault = FAULTS.get(problem.args[0], f"curl {problem.args[0]}")
+        finally:
+            self._close_own()
         status = int(self._curl.getinfo(pycurl.RESPONSE_CODE))
         if fault and self._taken > ANSWER_BYTES_MAX:
             fault = ""  # the status is known, and the rest of so long an answer is of no interest
@@ -103,7 +106,14 @@ class Line:
         family, kind, protocol, place = address
         if place[0] not in self._to.addresses or place[1] != self._to.port:
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        made = socket.socket(family, kind, protocol)
+        self._opened.append(made)
+        return made
+
+    def _close_own(self) -> None:
+        """pycurl goes on with a copy of each socket that it is given."""
+        while self._opened:
+            self._opened.pop().close()
 
     def _take(self, piece: bytes) -> int:
         self._taken += len(piece)
