@@ -87,7 +87,18 @@ def cancel(session: Session, offer: Offer, *, now: datetime) -> None:
     offer.state = "cancelled"
     session.flush()
     if was == "live":
-        _tell_phones(session, offer, "offer_ended", now)
+        _take_off(session, offer, now)
+
+
+def stop_spreading(session: Session, offer: Offer, *, by: str, now: datetime) -> None:
+    """Bring a live offer to no further card; it stays on those that have it, and comes with the next change of others.
+
+    Raises: Conflict `change_over`, if it is not on its way to any card.
+    """
+    for spread in expansion.of_offer(session, offer.id):
+        if spread.reason == "offer_started" and spread.status == "running":
+            return expansion.stop(session, spread.id, by=by, now=now)
+    raise Conflict("change_over", "This offer is not on its way to any card; there is nothing to stop.")
 
 
 def by_id(session: Session, public_id: str) -> Offer:
@@ -228,14 +239,46 @@ def _fire(session: Session, occurrence: Occurrence, now: datetime) -> bool:
         session.execute(update(Offer).where(Offer.id == offer.id, Offer.state == "scheduled").values(state="ended"))
         return False
     session.refresh(offer)
-    _tell_phones(session, offer, "offer_started" if after == "live" else "offer_ended", now)
+    if after == "live":
+        _put_on(session, offer, now)
+    else:
+        _take_off(session, offer, now)
     return True
 
 
-def _tell_phones(session: Session, offer: Offer, reason: str, now: datetime) -> None:
+def _put_on(session: Session, offer: Offer, now: datetime) -> None:
     expansion.start(
-        session, programme_id=offer.programme_id, tier_id=offer.tier_id, reason=reason, offer_id=offer.id, now=now
+        session,
+        programme_id=offer.programme_id,
+        tier_id=offer.tier_id,
+        reason="offer_started",
+        offer_id=offer.id,
+        now=now,
     )
+    _tell_classes(session, offer, now)
+
+
+def _take_off(session: Session, offer: Offer, now: datetime) -> None:
+    """Touch every card that may show the offer: those it was brought to, and of the rest those that changed or reached
+    a phone while it was live. What was still on its way to cards goes no further."""
+    spread = next((one for one in expansion.of_offer(session, offer.id) if one.reason == "offer_started"), None)
+    if spread is not None:
+        expansion.halt(session, spread, by="offer_ended", now=now)
+    cut_short = spread is not None and spread.status == "stopped"
+    expansion.start(
+        session,
+        programme_id=offer.programme_id,
+        tier_id=offer.tier_id,
+        reason="offer_ended",
+        offer_id=offer.id,
+        now=now,
+        all_up_to=spread.cursor_card_id if spread is not None and cut_short else None,
+        changed_since=spread.created_at if spread is not None and cut_short else None,
+    )
+    _tell_classes(session, offer, now)
+
+
+def _tell_classes(session: Session, offer: Offer, now: datetime) -> None:
     outbox.raise_classes(session, programme_id=offer.programme_id, lane=Lane.NORMAL, now_ms=milliseconds(now))
 
 
