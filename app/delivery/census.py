@@ -37,6 +37,7 @@ class Counted:
     conditions: dict[Owner, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     refusals: dict[Owner, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     fetched: Counter[str] = field(default_factory=Counter)
+    fetched_sum_ms: int = 0
 
     def rows(self, now: datetime) -> list[Census]:
         """As they are kept."""
@@ -87,7 +88,7 @@ def _known(session: Session, now: datetime) -> _Known:
 
 
 def _add(found: Counted, rows: Iterable[Any], known: _Known) -> None:
-    for programme_id, class_id, channel, sender_id, condition, status, reason, bucket, count in rows:
+    for programme_id, class_id, channel, sender_id, condition, status, reason, bucket, lag_ms, count in rows:
         owner = (known.programme_of_class.get(class_id, 0) if programme_id is None else programme_id, channel)
         is_stopped = condition in OWED and sender_id in known.stopped
         found.conditions[owner]["stopped" if is_stopped else condition] += count
@@ -95,6 +96,7 @@ def _add(found: Counted, rows: Iterable[Any], known: _Known) -> None:
             found.refusals[owner][f"{status or ''} {reason}".strip()] += count
         if bucket != NOT_FETCHED:
             found.fetched[FETCHED_BUCKETS_S[bucket]] += count
+            found.fetched_sum_ms += int(lag_ms)
 
 
 def _step(first: int, end: int, fetched_from_ms: int, now: datetime) -> Select[Any]:
@@ -116,15 +118,17 @@ def _step(first: int, end: int, fetched_from_ms: int, now: datetime) -> Select[A
         case((parked, Target.last_reason), else_="").label("reason"),
         case((fetched_now, _bucket()), else_=NOT_FETCHED).label("bucket"),
     )
+    lag_ms = case((fetched_now, Target.fetched_at - Target.told_at), else_=0).label("lag_ms")
     inner = (
-        select(*groups)
+        select(*groups, lag_ms)
         .select_from(Target)
         .outerjoin(Card, Card.id == Target.card_id)
         .outerjoin(Silence, and_(Silence.target_id == Target.id, Silence.fetched == Target.fetched))
         .where(Target.id >= first, Target.id < end)
         .subquery()
     )
-    return select(*inner.c, func.count()).group_by(*inner.c)
+    kinds = [inner.c[group.name] for group in groups]
+    return select(*kinds, func.sum(inner.c.lag_ms), func.count()).group_by(*kinds)
 
 
 def _condition(now: datetime) -> ColumnElement[str]:

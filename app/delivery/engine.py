@@ -148,7 +148,7 @@ class Engine:
             told = [_marked(one) if one.errand.target.id in lost else one for one in results]
             self.channels[claim.channel].settled(session, told, now=now)
             self._judge_sender(session, claim.sender, results, now_ms, probe=probe)
-            book.write(session, results, now_ms=now_ms)
+            book.write(session, results, now_ms=now_ms, lost=len(lost))
 
         self.world.database.transact(work)
 

@@ -6,7 +6,6 @@ of the time.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, delete, select, type_coerce
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.clock import milliseconds
 from app.db import insert_if_new
 from app.delivery import backlog, book, census, checks, lags, turns
+from app.delivery.census import Counted
 from app.delivery.models import Census, Snapshot, Tally
 from app.world import World
 
@@ -111,12 +111,13 @@ def _census(world: World) -> bool:
     def work(session: Session) -> None:
         session.execute(delete(Census))
         session.add_all(found.rows(now))
-        book.add(session, _fetched(found.fetched))
+        book.add(session, _fetched(found))
         turns.finish(session, mine, cursor=milliseconds(now), note={"took_ms": took_ms}, due_ms=next_ms)
 
     world.database.transact(work)
     return True
 
 
-def _fetched(counts: Mapping[str, int]) -> dict[tuple[str, str, str], int]:
-    return {("fetched_lag", "", bound): count for bound, count in counts.items()}
+def _fetched(found: Counted) -> dict[tuple[str, str, str], int]:
+    counts = {("fetched_lag", "", bound): count for bound, count in found.fetched.items()}
+    return counts | ({("fetched_lag_sum", "", ""): found.fetched_sum_ms} if counts else {})

@@ -17,7 +17,8 @@ from app.counter import service as counter
 from app.counter.service import Actor, Sale
 from app.delivery import book
 from app.delivery.models import Node
-from app.figures import Figures, LedgerCounts
+from app.figures.books import LedgerCounts
+from app.figures.collected import Figures
 from app.outbox import service as outbox
 from app.vault import Vault
 from app.world import World
