@@ -13,7 +13,7 @@ from app.cards.models import Member
 from app.db import is_lock_timeout, rows_changed
 from app.delivery.models import Node
 from app.errors import ConfigurationError
-from app.figures import Figures
+from app.figures.collected import Figures
 from app.migrations.run import is_current
 from app.web import world
 from app.world import World
