@@ -1,11 +1,11 @@
 """The database: engine, units of work, and the column types every room shares.
 
-SQLite and PostgreSQL run the same code. On SQLite every writing transaction begins with BEGIN IMMEDIATE: a
-transaction that reads first and writes later fails with "database is locked" whatever the busy timeout is.
+SQLite and PostgreSQL run the same code. On SQLite every writing transaction begins with BEGIN IMMEDIATE (a transaction
+that reads first and writes later fails with "database is locked" whatever the busy timeout is), behind the gate of
+`app.gate`.
 """
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import failpoints
-from app.errors import Busy
+from app.gate import Gate, Priority
 
 T = TypeVar("T")
 Hint = tuple[str, int]
@@ -67,24 +67,6 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
 
 
-class Gate:
-    """Lets the writers of one process to SQLite one after the other.
-
-    SQLite's own wait for its write lock is a busy poll that starves whoever is unlucky: with four tills on one process
-    the p99 of a sale was 450 ms, and 150 ms behind this gate.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-            raise Busy("busy", "The service is busy at the moment; nothing was changed. Try again.", retry_after_s=2)
-
-    def __exit__(self, *_fault: object) -> None:
-        self._lock.release()
-
-
 class Database:
     """One engine and the ways to use it.
 
@@ -101,17 +83,28 @@ class Database:
         self.url = url
         self.info = dict(info or {})
         self.engine = _make_engine(url)
-        self._gate: AbstractContextManager[object] = Gate() if self.is_sqlite else nullcontext()
+        self._priority = Priority.WORKER
+        self._gate = Gate(_file_of(url), timeout_s=BUSY_TIMEOUT_MS / 1000) if self.is_sqlite else None
         self._readers = self.engine.execution_options(reading=True)
 
     @property
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    def serve_web(self) -> None:
+        """From now on this process writes before others: customers wait for it."""
+        self._priority = Priority.WEB
+        if self._gate is not None:
+            self._gate.of_web = True
+
     @contextmanager
-    def unit_of_work(self) -> Iterator[Session]:
-        """One writing transaction: commits at the end, rolls back on any exception. Rows stay readable afterwards."""
-        with self._gate, Session(self.engine, expire_on_commit=False, info=dict(self.info)) as session, session.begin():
+    def unit_of_work(self, priority: Priority | None = None) -> Iterator[Session]:
+        """One writing transaction: commits at the end, rolls back on any exception. Rows stay readable afterwards.
+
+        Raises: Busy, if other writers to SQLite leave no turn to this one in time.
+        """
+        made = Session(self.engine, expire_on_commit=False, info=dict(self.info))
+        with made as session, self._turn(priority), session.begin():
             yield session
         hints = session.info.get("hints")
         if hints and self.after_commit is not None:
@@ -124,11 +117,11 @@ class Database:
         with Session(self._readers, expire_on_commit=False, info=dict(self.info)) as session:
             yield session
 
-    def transact(self, work: Callable[[Session], T]) -> T:
+    def transact(self, work: Callable[[Session], T], *, priority: Priority | None = None) -> T:
         """Run *work* in a unit of work, again (up to three times) when the database reports a deadlock."""
         for attempt in range(1, ATTEMPTS_ON_DEADLOCK + 1):
             try:
-                with self.unit_of_work() as session:
+                with self.unit_of_work(priority) as session:
                     return work(session)
             except OperationalError as problem:
                 if attempt == ATTEMPTS_ON_DEADLOCK or sqlstate(problem) not in RETRY_SQLSTATES:
@@ -137,6 +130,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._gate is not None:
+            self._gate.close()
+
+    def _turn(self, priority: Priority | None) -> AbstractContextManager[None]:
+        if self._gate is None:
+            return nullcontext()
+        return self._gate.turn(self._priority if priority is None else priority)
 
 
 def sqlstate(problem: OperationalError) -> str:
@@ -190,7 +190,7 @@ def _make_engine(url: str) -> Engine:
 
 
 def _make_sqlite(url: str) -> Engine:
-    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    Path(_file_of(url)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -206,6 +206,10 @@ def _make_sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _file_of(url: str) -> str:
+    return url.removeprefix("sqlite:///")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

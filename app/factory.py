@@ -17,6 +17,7 @@ from app.world import World
 def create_app(world: World) -> Flask:
     """The Flask application for one world."""
     app = Flask(__name__)
+    world.database.serve_web()
     web.install(app, world)
     i18n.install(app)
     for room in (staff, enrolment, admin, api, apple, health):
