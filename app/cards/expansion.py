@@ -7,7 +7,7 @@ and moves the cursor, so that no till waits behind a campaign.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, literal_column, select, update
+from sqlalchemy import Select, column, func, literal_column, select, table, update
 from sqlalchemy.orm import Session
 
 from app import failpoints
@@ -19,11 +19,15 @@ from app.db import rows_changed
 from app.errors import Conflict, NotFound
 from app.outbox.models import Sender, Target
 from app.outbox.service import Lane
+from app.webhooks import kinds
+from app.webhooks import service as webhooks
 
 CHUNK_SQLITE = 200
 CHUNK_POSTGRES = 1000
 PAUSE_ROWS = 20_000
 LAST_ID = 2**62
+# a room above this one, known by its columns alone
+OFFER = table("offer", column("id"), column("public_id"))
 # what the change does not alter on the vendor's copy of a card: an offer stands on Google's class, not on its objects
 UNALTERED = {"offer_started": ("google",), "offer_ended": ("google",)}
 
@@ -147,9 +151,20 @@ def take(session: Session, turn: Turn, *, now: datetime) -> bool:
     else:
         expansion.status = "done"
         expansion.finished_at = now
+        _tell(session, expansion, now)
     session.flush()
     failpoints.reached("expand.before_commit")
     return True
+
+
+def _tell(session: Session, expansion: Expansion, now: datetime) -> None:
+    """Say that a bulk change is over; nobody is told of its cards one by one."""
+    if webhooks.listens(session, kinds.CAMPAIGN_FINISHED, expansion.programme_id):
+        offer = session.execute(select(OFFER.c.public_id).where(OFFER.c.id == expansion.offer_id)).scalar_one_or_none()
+        data = {"reason": expansion.reason, "state": expansion.status, "offer": offer, "cards": expansion.touched}
+        webhooks.announce(
+            session, programme_id=expansion.programme_id, kind=kinds.CAMPAIGN_FINISHED, data=data, now=now
+        )
 
 
 def stop(session: Session, expansion_id: int, *, by: str, now: datetime) -> None:
@@ -160,8 +175,10 @@ def stop(session: Session, expansion_id: int, *, by: str, now: datetime) -> None
     """
     expansion = by_id(session, expansion_id)
     if expansion.reason == "offer_ended":
-        text = "This change takes an ended offer off the cards; stopped half-way, cards would go on showing it."
-        raise Conflict("change_cleans_up", text)
+        raise Conflict(
+            "change_cleans_up",
+            "This takes an ended offer off the cards; stopped half-way, cards would go on showing it.",
+        )
     if not halt(session, expansion, by=by, now=now):
         raise Conflict("change_over", "This change has ended already; there is nothing to stop.")
 
@@ -171,6 +188,8 @@ def halt(session: Session, expansion: Expansion, *, by: str, now: datetime) -> b
     running = update(Expansion).where(Expansion.id == expansion.id, Expansion.status == "running")
     stopped = rows_changed(session, running.values(status="stopped", finished_at=now, stopped_by=by)) == 1
     session.refresh(expansion)
+    if stopped:
+        _tell(session, expansion, now)
     return stopped
 
 
@@ -242,7 +261,7 @@ def backlog(session: Session, programme_id: int, *, limit: int) -> Backlog:
     return Backlog(apple=counts[0], google=counts[1])
 
 
-def _waiting(channel: str) -> Select[tuple[int]]:
+def _waiting(channel: str) -> Select[int]:
     """Bulk rows that are owed; the words of the partial index, as literals, so that every plan finds it."""
     return (
         select(Target.id)

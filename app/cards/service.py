@@ -19,6 +19,8 @@ from app.db import insert_if_new
 from app.errors import Conflict, NotFound
 from app.outbox import service as outbox_service
 from app.outbox.service import Lane
+from app.webhooks import kinds
+from app.webhooks import service as webhooks
 
 CONSENT_TEXT_VERSION = "1"
 
@@ -67,6 +69,14 @@ def enrol(
     )
     session.add(card)
     session.flush()
+    webhooks.announce(
+        session,
+        programme_id=programme.id,
+        kind=kinds.CARD_CREATED,
+        data={"member": member.public_id},
+        card=card,
+        now=now,
+    )
     return card
 
 
@@ -123,6 +133,8 @@ def touch(session: Session, card: Card, *, lane: Lane, now: datetime) -> int:
     set_committed_value(card, "version", row.version)
     set_committed_value(card, "modified_at", row.modified_at)
     outbox_service.raise_want(session, card_id=card.id, version=row.version, lane=lane, now_ms=milliseconds(now))
+    status = {"status": card.status}
+    webhooks.announce(session, programme_id=card.programme_id, kind=kinds.CARD_UPDATED, data=status, card=card, now=now)
     return int(row.version)
 
 

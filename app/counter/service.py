@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.cards import moving
 from app.cards.models import Card
+from app.counter import telling
 from app.errors import Conflict, Forbidden, Unprocessable
 from app.ledger import held, rules
 from app.ledger import service as ledger
@@ -95,7 +96,7 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
         by=_circumstance(by, now, store=sale.store, receipt=sale.receipt, occurred_at=occurred_at),
         version=after.version,
     )
-    return _done(after, booked)
+    return _done(session, after, booked, now)
 
 
 def redeem_points(
@@ -116,7 +117,8 @@ def redeem_points(
     card = _usable(session, card, store)
     after = _moved_on(session, card, now)
     told = _circumstance(by, now, store=store, receipt=receipt, note=note)
-    return _done(after, ledger.spend(session, card, points, by=told, version=after.version))
+    booked = ledger.spend(session, card, points, by=told, version=after.version)
+    return _done(session, after, booked, now)
 
 
 def redeem_reward(
@@ -165,7 +167,8 @@ def redeem_offer(
     told = _circumstance(by, now, store=store, receipt=receipt, note=f"offer:{offer.public_id}")
     booked = ledger.record_use(session, card, by=told, version=after.version)
     offers.redeem(session, offer, row, store_id=store.id if store else None, entry_id=booked.entry.id, now=now)
-    return _done(after, booked)
+    telling.redeemed(session, after, offer, booked, now=now)
+    return _done(session, after, booked, now)
 
 
 def reverse(
@@ -184,7 +187,7 @@ def reverse(
     booked = ledger.reverse(session, card, original, by=told, version=after.version)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
-    return _done(after, booked)
+    return _done(session, after, booked, now)
 
 
 def undo_at_till(
@@ -268,5 +271,6 @@ def _circumstance(
     )
 
 
-def _done(card: Held, booked: Booked) -> Done:
+def _done(session: Session, card: Held, booked: Booked, now: datetime) -> Done:
+    telling.moved(session, card, booked, now=now)
     return Done(entry=booked.entry, card=card, balance=booked.balance, tier=card.tier.name if card.tier else None)

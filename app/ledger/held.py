@@ -54,6 +54,7 @@ class Held:
     programme_id: int
     member_id: int
     number: str
+    serial: str
     status: str
     version: int
     modified_at: datetime
@@ -137,8 +138,8 @@ def _asking(wanted: ColumnElement[bool]) -> _Asking:
     )
     read = (
         select(
-            CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.number, CARD.c.status, CARD.c.version,
-            CARD.c.modified_at, CARD.c.qualifying_minor, PROGRAMME.c.currency, PROGRAMME.c.earn_points,
+            CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.number, CARD.c.serial, CARD.c.status,
+            CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, PROGRAMME.c.currency, PROGRAMME.c.earn_points,
             PROGRAMME.c.earn_per_minor, next_threshold.label("next_threshold_minor"), TIER.c.id.label("tier_id"),
             TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den,
             AVAIL.c.id.label("avail_id"), AVAIL.c.balance.label("avail"), DEBT.c.id.label("debt_id"),
@@ -177,6 +178,7 @@ def _held(session: Session, asking: _Asking, wanted: object) -> Held:
         programme_id=row.programme_id,
         member_id=row.member_id,
         number=row.number,
+        serial=row.serial,
         status=row.status,
         version=row.version,
         modified_at=row.modified_at,
