@@ -40,10 +40,12 @@ class Settings:
     google_root_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
     google_save_url: str = "https://pay.google.com/gp/v/save"
     google_rate: int = 20
+    google_batch_weight: str = "each"
     bulk_apple_rate: int = 500
     smtp_url: str = field(default="", repr=False)
     webhook_allow: frozenset[str] = frozenset()
     web_threads: int = 4
+    drain_s: int = 0
     trusted_proxies: int = 0
     failpoint: str = ""
     log_level: str = "info"
@@ -65,6 +67,7 @@ class Settings:
         unknown = _unknown_names(values)
         problems += [f"{name} is not a setting of Tessera; remove it or correct its spelling" for name in unknown]
         problems += _halves(chosen)
+        problems += _one_machine(chosen)
         if problems:
             raise ConfigurationError("; ".join(problems))
         return cls(**chosen)
@@ -241,6 +244,16 @@ def _halves(chosen: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _one_machine(chosen: Mapping[str, Any]) -> list[str]:
+    """A broker joins several machines, and SQLite serves the processes of one."""
+    if not chosen.get("broker_url") or not chosen.get("database_url", "sqlite").startswith("sqlite"):
+        return []
+    return [
+        f"{PREFIX}BROKER_URL is for several machines, and SQLite serves one: remove it, or set "
+        f"{PREFIX}DATABASE_URL=postgresql://user:password@host/name"
+    ]
+
+
 def _missing(absent: str, present: str, example: str) -> str:
     name, other = PREFIX + absent.upper(), PREFIX + present.upper()
     return f"{name} is missing beside {other}, for example {name}={example}"
@@ -285,10 +298,12 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "google_root_keys_url": _url("https", "http", example="https://pay.google.com/gp/m/issuer/keys"),
     "google_save_url": _url("https", "http", example="https://pay.google.com/gp/v/save"),
     "google_rate": _whole(1, 1000, 20),
+    "google_batch_weight": _one_of("each", "one"),
     "bulk_apple_rate": _whole(1, 1_000_000, 500),
     "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
     "webhook_allow": _neighbours,
     "web_threads": _whole(1, 256, 8),
+    "drain_s": _whole(0, 60, 5),
     "trusted_proxies": _whole(0, 5, 1),
     "log_level": _one_of(*LOG_LEVELS),
     "log_format": _one_of("text", "json"),

@@ -11,7 +11,8 @@
     GET    /google/events?after=N&timeout=  what phones hear, as app.sandbox.google.events says, and "last"
     GET    /google/requests?after=N       GET /google/objects         GET /google/classes
     GET    /google/faults                 POST /google/faults [{...}] fields of app.sandbox.google.faults.Fault
-    POST   /google/settings {"rate_per_s"?, "invited"?, "legacy_names"?, "judge_images"?}
+    POST   /google/settings {"rate_per_s"?, "invited"?, "legacy_names"?, "judge_images"?,
+                                   "batch_weight"?}
     POST   /google/advance {"seconds"}    POST /google/revoke-tokens  POST /google/reset
     POST   /google/save {"jwt", "account"?}   {"object_ids"}          POST /google/delete {"object_id", "account"?}
     GET    /google/callbacks              POST /google/callbacks {"object_id", "event", "tamper"?, "nonce"?}
@@ -145,11 +146,14 @@ class Control:
 
     def _google_settings(self, _request: Request, body: Any) -> None:
         google = self._sandbox.google
-        unknown = set(body) - {"rate_per_s", "invited", "legacy_names", "judge_images"}
+        unknown = set(body) - {"rate_per_s", "invited", "legacy_names", "judge_images", "batch_weight"}
         if unknown:
             raise ValueError(f"there is no setting {sorted(unknown)[0]}")
         if "rate_per_s" in body:
             google.rate_per_s = None if body["rate_per_s"] is None else float(body["rate_per_s"])
+        if body.get("batch_weight", "each") not in {"each", "one"}:
+            raise ValueError("batch_weight is each or one")
+        google.batch_weight = str(body.get("batch_weight", google.batch_weight))
         google.invited = bool(body.get("invited", google.invited))
         google.wallet.legacy_names = bool(body.get("legacy_names", google.wallet.legacy_names))
         if "judge_images" in body:

@@ -41,12 +41,28 @@ def upgrade() -> None:
     )
     op.create_index("ix_backup_note_kind_at", "backup_note", ["kind", "at"], unique=False)
     op.create_table(
+        "kill_switch",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_kill_switch")),
+    )
+    op.create_table(
         "lane_state",
         sa.Column("lane", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("heard_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("degraded_since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("lane", name=op.f("pk_lane_state")),
     )
+    op.create_table(
+        "phone_limit",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_phone_limit")),
+    )
+    op.create_index(op.f("ix_phone_limit_since"), "phone_limit", ["since"], unique=False)
     op.create_table(
         "silence",
         sa.Column(
@@ -103,6 +119,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_event_created_at", "webhook_event", ["created_at"], unique=False)
     op.create_table(
+        "recent_results",
+        sa.Column("sender_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("stretch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("results", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("failed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["sender_id"], ["sender.id"], name=op.f("fk_recent_results_sender_id")),
+        sa.PrimaryKeyConstraint("sender_id", "place", name=op.f("pk_recent_results")),
+    )
+    op.create_table(
         "webhook_endpoint",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(), nullable=False),
@@ -131,6 +157,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_webhook_endpoint_public_id")),
     )
     op.create_index(op.f("ix_webhook_endpoint_programme_id"), "webhook_endpoint", ["programme_id"], unique=False)
+    op.create_table(
+        "issue",
+        sa.Column("card_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["card_id"], ["card.id"], name=op.f("fk_issue_card_id")),
+        sa.PrimaryKeyConstraint("card_id", name=op.f("pk_issue")),
+    )
     op.create_index(
         "ix_card_programme_id_tier_id_status_id", "card", ["programme_id", "tier_id", "status", "id"], unique=False
     )
@@ -159,6 +193,8 @@ def upgrade() -> None:
     op.add_column("expansion", sa.Column("stopped_by", sa.String(), nullable=False, server_default=""))
     op.create_index("ix_expansion_offer_id", "expansion", ["offer_id"], unique=False)
     op.create_index("ix_expansion_programme_id", "expansion", ["programme_id"], unique=False)
+    op.add_column("google_object", sa.Column("looked_at", sa.BigInteger(), nullable=True))
+    op.create_index(op.f("ix_google_object_looked_at"), "google_object", ["looked_at"], unique=False)
     op.add_column(
         "message", sa.Column("endpoint_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
@@ -201,10 +237,17 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
     )
     op.add_column("send_log", sa.Column("trace", sa.String(), nullable=False, server_default=""))
+    op.add_column("sender", sa.Column("slowed_to", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("target", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column(
         "target",
         sa.Column(
             "fetched_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+    )
+    op.add_column(
+        "target",
+        sa.Column(
+            "bulk_free", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
         ),
     )

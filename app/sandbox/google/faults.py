@@ -27,7 +27,7 @@ class Fault:
     drop: bool = False
 
 
-APART = {"token", "rootKeys", "save"}  # not the REST API: only faults that name them fit
+APART = {"token", "rootKeys", "save", "batch"}  # not the REST API: only faults that name them fit
 
 
 class Script:

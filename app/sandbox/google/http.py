@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from app.sandbox.google import fields, save_page
+from app.sandbox.google import batch, fields, save_page
 from app.sandbox.google.account import LinkRefused, TokenRefused
 from app.sandbox.google.faults import Fault
 from app.sandbox.google.refusal import Refusal, invalid
@@ -31,6 +31,7 @@ VERBS = {
     ("PATCH", True): "patch",
     ("PUT", True): "update",
 }
+BATCH = ("POST", "/batch")
 SAVE_PREFIX = "/gp/v/save"
 ROOT_KEYS = "/gp/m/issuer/keys"
 FIXED = {
@@ -61,12 +62,32 @@ class GoogleHttp:
             data = request.get_data()
         except RequestEntityTooLarge:
             return _json(413, {"error": {"code": 413, "message": "Request too large"}})(environ, start_response)
-        response = self._answer(request, data)
+        is_batch = (request.method, request.path) == BATCH
+        response = self._batch(request, data) if is_batch else self._answer(request, data)
         if response is None:
             return _cut(environ, start_response)
         return response(environ, start_response)
 
-    def _answer(self, request: Request, data: bytes) -> Response | None:
+    def _batch(self, request: Request, data: bytes) -> Response | None:
+        """Many calls in one. Its faults are those of operation `batch`, besides those of each call in it."""
+        fault = self._google.faults.take("batch", "")
+
+        def act() -> Response:
+            found = batch.requests_of(request, data)
+            if self._google.batch_weight == "one":
+                self._admit(request)
+            return batch.answer([(name, self._answer(one, body, in_batch=True)) for name, one, body in found])
+
+        response, reason, applied = _carried_out(act, fault)
+        self._google.record(
+            GoogleRecord(
+                at=self._google.now(), operation="batch", method=request.method, path=request.path, resource_id="",
+                body=None, status=response.status_code if response is not None else 0, reason=reason, applied=applied,
+            )
+        )  # fmt: skip
+        return response
+
+    def _answer(self, request: Request, data: bytes, *, in_batch: bool = False) -> Response | None:
         """None: cut the connection."""
         operation, resource_id = _operation(request.method, request.path)
         fault = self._google.faults.take(operation, resource_id) if operation else None
@@ -77,7 +98,8 @@ class GoogleHttp:
         def act() -> Response:
             if not sound:
                 raise Refusal(400, "parseError", "Invalid JSON payload received.", "global")
-            return self._act(operation, resource_id, request, data, body)
+            counted = not (in_batch and self._google.batch_weight == "one")
+            return self._act(operation, resource_id, request, data, body, counted=counted)
 
         response, reason, applied = _carried_out(act, fault)
         if request.args.get("fields") and response is not None and response.status_code == 200:
@@ -97,7 +119,9 @@ class GoogleHttp:
         )
         return response
 
-    def _act(self, operation: str, resource_id: str, request: Request, data: bytes, body: Any) -> Response:
+    def _act(
+        self, operation: str, resource_id: str, request: Request, data: bytes, body: Any, *, counted: bool
+    ) -> Response:
         match operation:
             case "token":
                 return self._token(request, data)
@@ -109,7 +133,7 @@ class GoogleHttp:
                 return save_page.answer(self._google, request, data)
             case "":
                 raise Refusal(404, "notFound", f"{request.method} {request.path} is no method of this API", "global")
-        self._admit(request)
+        self._admit(request, counted=counted)
         if body is not None and not isinstance(body, dict):
             raise invalid("Invalid JSON payload received. The root element must be an object.")
         return self._rest(operation, resource_id, request, body or {})
@@ -138,13 +162,13 @@ class GoogleHttp:
                 answer = wallet.add_message(kind, resource_id, body)
         return _json(200, answer)
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: Request, *, counted: bool = True) -> None:
         if not self._google.account.may(request.headers.get("Authorization", "")):
             raise Refusal(401, "authError", UNAUTHENTICATED, "global")
         if not self._google.invited:
             raise Refusal(403, "permissionDenied", "The service account is not a user of this issuer.")
         rate = self._google.rate_per_s
-        if rate is None:
+        if rate is None or not counted:
             return
         with self._lock:
             now = time.monotonic()

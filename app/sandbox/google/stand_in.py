@@ -47,6 +47,7 @@ class GoogleStandIn:
         self.issuer_id = issuer_id
         self.invited = True  # False: the service account is not a user of the console, every call is 403
         self.rate_per_s: float | None = None  # 20.0 is Google's
+        self.batch_weight = "each"  # "one": a batch counts as one call; Google does not say which is true
         self.issuer_callback_url = ""  # where classes without callbackOptions report to
         self.after_save_url = ""  # a link on the page that says the card was saved
         self.events = Events()
@@ -114,6 +115,7 @@ class GoogleStandIn:
         self.wallet.legacy_names = False
         self.invited = True
         self.rate_per_s = None
+        self.batch_weight = "each"
         self._offset_s = 0.0
         with self._arrived:
             self._records.clear()

@@ -23,7 +23,9 @@ from app.wallets.view import CardView
 from app.world import World
 from passes.errors import InvalidPass
 from passes.google import answers, encode, patch, save_link
+from passes.google.answers import Answer
 from passes.google.ids import Kind, ResourceId
+from passes.google.meaning import Meaning
 from passes.google.model import Resource
 from passes.google.save_link import ObjectRef
 from passes.google.schema import Body
@@ -42,6 +44,14 @@ class Facts:
     class_row: GoogleClass
     class_body: Body
     sender_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """An object that this caller made, and whether somebody holds it."""
+
+    body: Body
+    has_users: bool | None
 
 
 def save_url(world: World, card_id: int, client: GoogleClient | None = None) -> str:
@@ -105,13 +115,18 @@ def _create(world: World, client: GoogleClient, facts: Facts) -> None:
     class_done = None
     if facts.class_row.sent is None:
         class_done = bring(client, Wanted(kind=Kind.LOYALTY_CLASS, body=facts.class_body, sent=None, certain=True))
-        _check(class_done)
+        _check(world, client, facts.sender_id, class_done)
     object_id = ResourceId.parse(facts.object_row.object_id)
     body = _encoded(face.loyalty_object(facts.view, id=object_id, at=at))
-    wanted = Wanted(kind=Kind.LOYALTY_OBJECT, body=body, sent=None, certain=True, class_body=facts.class_body)
+    wanted = Wanted(
+        kind=Kind.LOYALTY_OBJECT, body=body, sent=None, certain=True, class_body=facts.class_body, yielding=True
+    )
     done = bring(client, wanted)
-    _check(done)
-    world.database.transact(lambda session: _remember(session, world, facts, body, done, class_done is not None))
+    there_already = done.answer is not None and done.answer.meaning is Meaning.ALREADY_EXISTS
+    if not there_already:
+        _check(world, client, facts.sender_id, done)
+    made = None if there_already else Made(body=body, has_users=answers.has_users(done.read))
+    world.database.transact(lambda session: _remember(session, world, facts, made, class_done is not None))
 
 
 def _wait_for_turn(world: World, sender_id: int) -> None:
@@ -128,19 +143,32 @@ def _wait_for_turn(world: World, sender_id: int) -> None:
     time.sleep(max(0, min(slot.start_ms - milliseconds(world.clock()), 1_000)) / 1000)
 
 
-def _check(done: Exchange) -> None:
+def _check(world: World, client: GoogleClient, sender_id: int, done: Exchange) -> None:
+    """Raise what the customer is told; what Google said about its sender counts for delivery as well."""
     if not done.delivered and done.answer is not None:
         answer = done.answer
+        world.database.transact(lambda session: _learn(session, world, client, sender_id, answer))
         detail = f"{answer.status} {answer.meaning.value}: {answer.reason} {answer.message}"
         raise Busy("google_unavailable", TRY_LATER, detail=detail, retry_after_s=answer.retry_after_s or RETRY_AFTER_S)
 
 
-def _remember(session: Session, world: World, facts: Facts, body: Body, done: Exchange, class_made: bool) -> None:
+def _learn(session: Session, world: World, client: GoogleClient, sender_id: int, answer: Answer) -> None:
+    if answer.meaning is Meaning.RATE:
+        now_ms = milliseconds(world.clock())
+        pace.slow_down(session, sender_id, retry_after_s=answer.retry_after_s, now_ms=now_ms)
+    elif answer.opens:
+        pace.open_until_mended(session, sender_id, client.words_for_breaker(answer))
+
+
+def _remember(session: Session, world: World, facts: Facts, made: Made | None, class_made: bool) -> None:
+    """Register the object for delivery. If somebody else made it, what it holds is unknown and it is owed everything:
+    delivery writes it under its lease, so that no two of us ever write one object at a time."""
     if class_made:
         values = {"sent": facts.class_body, "sent_hash": patch.fingerprint(facts.class_body)}
         session.execute(update(GoogleClass).where(GoogleClass.id == facts.class_row.id).values(values))
-    made = {"sent": body, "sent_hash": patch.fingerprint(body), "has_users": answers.has_users(done.read)}
-    session.execute(update(GoogleObject).where(GoogleObject.id == facts.object_row.id).values(made))
+    if made is not None:
+        known = {"sent": made.body, "sent_hash": patch.fingerprint(made.body), "has_users": made.has_users}
+        session.execute(update(GoogleObject).where(GoogleObject.id == facts.object_row.id).values(known))
     cards.lock(session, facts.view.card_id)
     ensure_target(
         session,
@@ -149,6 +177,6 @@ def _remember(session: Session, world: World, facts: Facts, body: Body, done: Ex
         card_id=facts.view.card_id,
         address_id=facts.object_row.id,
         want=facts.view.version,
-        done=facts.view.version,
+        done=facts.view.version if made is not None else 0,
         now_ms=milliseconds(world.clock()),
     )

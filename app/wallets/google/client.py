@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,16 @@ from app.errors import Busy
 from app.settings import Settings
 from app.world import World
 from passes.errors import IdentityError
-from passes.google import answers, api
+from passes.google import answers, api, batch
 from passes.google.answers import Answer, Breaker, Scope, Step
 from passes.google.api import Request
+from passes.google.batch import Part
 from passes.google.meaning import Meaning
 from passes.google.save_link import Signer
 from passes.outcome import Outcome
 
 TIMEOUT_S = 15
+NO_BATCHES_HERE = {404, 405, 501}
 HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "Tessera (gzip)", "Content-Type": "application/json; charset=utf-8"}
 KEY_REFUSED = (
     "Google does not accept the service account's key. Make a new key for it, put the file where "
@@ -132,6 +135,30 @@ class GoogleClient:
         except Busy as problem:
             return _stopped(Meaning.UNAUTHENTICATED, f"{problem.public} {problem.detail}")
 
+    def call_together(self, calls: Sequence[tuple[Request, bool]]) -> list[Answer] | None:
+        """Ask for many at once, each with its *given_up* as in `call`; None if there is no batch endpoint.
+
+        What was refused for want of a fresh token is asked once more.
+        """
+        try:
+            account = self.account()
+            token = self._token(account)
+            found = self._together(account, calls, refreshed=False)
+            stale = [at for at, one in enumerate(found or ()) if one.step is Step.REFRESH_TOKEN]
+            if found is None or not stale:
+                return found
+            self._token(account, refused=token)
+            again = self._together(account, [calls[at] for at in stale], refreshed=True) or []
+            for at, answer in zip(stale, again, strict=False):
+                found[at] = answer
+            return found
+        except RefreshError as problem:
+            return [_no_token(request, problem) for request, _ in calls]
+        except (requests.RequestException, TransportError) as problem:
+            return [answers.no_answer(request, type(problem).__name__) for request, _ in calls]
+        except Busy as problem:
+            return [_stopped(Meaning.UNAUTHENTICATED, f"{problem.public} {problem.detail}")] * len(calls)
+
     def words_for_breaker(self, answer: Answer) -> str:
         """What an operator must mend before anything of this issuer can be sent; empty if nothing."""
         if not answer.opens:
@@ -177,6 +204,37 @@ class GoogleClient:
             token_refreshed=refreshed,
             given_up=given_up,
         )
+
+    def _together(
+        self, account: Account, calls: Sequence[tuple[Request, bool]], *, refreshed: bool
+    ) -> list[Answer] | None:
+        boundary = secrets.token_hex(16)
+        response = account.session.request(
+            "POST",
+            self._settings.google_wallet_url + batch.PATH,
+            data=batch.encode([request for request, _ in calls], boundary=boundary),
+            headers={**HEADERS, "Content-Type": f"multipart/mixed; boundary={boundary}"},
+            timeout=TIMEOUT_S,
+            max_allowed_time=TIMEOUT_S * 2,
+            allow_redirects=False,
+        )
+        if response.status_code in NO_BATCHES_HERE:
+            return None
+        whole = Part(status=response.status_code, headers=response.headers, content=response.content)
+        parts = batch.decode(response.headers.get("Content-Type", ""), response.content) if response.ok else {}
+        found = []
+        for number, (request, given_up) in enumerate(calls):
+            part = parts.get(number) if response.ok else whole
+            if part is None:
+                found.append(answers.no_answer(request, "absent from the answer to its batch"))
+                continue
+            found.append(
+                answers.read(
+                    request, part.status, part.headers, part.content,
+                    now=self._clock(), token_refreshed=refreshed, given_up=given_up,
+                )
+            )  # fmt: skip
+        return found
 
 
 def _load(path: Path, stamp: tuple[int, int]) -> Account:

@@ -23,7 +23,8 @@ class Wanted:
 
     `sent` is the body that Google last acknowledged, None if it never did; `certain` says that nothing can have changed
     it since, so that the difference is enough and an equal body needs no call. `class_body` is inserted if an object's
-    class is missing. `given_up`: nobody wants the object any more, so its absence is no fault.
+    class is missing. `given_up`: nobody wants the object any more, so its absence is no fault. `yielding`: if it is
+    there already, whoever holds its lease brings it up to date, and this caller writes nothing.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Wanted:
     alert: bool = False
     class_body: Body | None = None
     given_up: bool = False
+    yielding: bool = False
 
     @property
     def id(self) -> ResourceId:
@@ -78,17 +80,21 @@ class Exchange:
         return answers.resource(self.answer) if self.answer else {}
 
 
-def bring(client: GoogleClient, wanted: Wanted) -> Exchange:
+def bring(client: GoogleClient, wanted: Wanted, *, answered: Answer | None = None) -> Exchange:
     """Reach the wanted state: patch what differs, insert what is missing, repeat silently what may not buzz.
 
     Every accepted answer is compared with what was wanted; if it differs, the whole resource is written once.
+
+    Args:
+        answered: the answer to `wanted.first_request()`, if that was asked already, in a batch.
+
     Raises: InvalidPass, if Google would refuse the body.
     """
     done = Exchange()
     request = wanted.first_request()
     if request is None:
         return done
-    ask = _asker(client, done, wanted.given_up)
+    ask = _asker(client, done, wanted.given_up, answered)
     for _ in range(STEPS_MAX):
         answer = ask(request)
         following = _next(ask, request, answer, wanted, done)
@@ -114,7 +120,7 @@ def _next(
             if wanted.kind.is_class:
                 return api.insert(wanted.kind, wanted.body)
             return request if _class_is_there(ask, wanted) else None
-        case Step.PATCH:
+        case Step.PATCH if not wanted.yielding:
             return api.patch(wanted.kind, wanted.id, wanted.whole())
         case _:
             return None
@@ -145,10 +151,14 @@ def _differences(wanted: Wanted, request: Request, read: Body) -> list[str]:
     return [one.path for one in drift.drift(wanted.kind, wanted.body, read, patch=sent_patch)]
 
 
-def _asker(client: GoogleClient, done: Exchange, given_up: bool) -> Callable[[Request], Answer]:
+def _asker(
+    client: GoogleClient, done: Exchange, given_up: bool, answered: Answer | None
+) -> Callable[[Request], Answer]:
+    known = [answered] if answered is not None else []
+
     def ask(request: Request) -> Answer:
         began = time.monotonic()
-        done.answer = client.call(request, given_up=given_up)
+        done.answer = known.pop() if known else client.call(request, given_up=given_up)
         done.calls += 1
         done.took_ms += int((time.monotonic() - began) * 1000)
         return done.answer

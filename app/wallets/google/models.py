@@ -24,7 +24,10 @@ class GoogleClass(Base):
 
 
 class GoogleObject(Base):
-    """One card as a loyalty object. `holders` counts saves minus deletes; `has_users` is Google's own answer."""
+    """One card as a loyalty object. `holders` counts saves minus deletes; `has_users` is Google's own answer.
+
+    `looked_at`: when it was last read back, to see whether Google still holds what it acknowledged.
+    """
 
     __tablename__ = "google_object"
 
@@ -37,6 +40,7 @@ class GoogleObject(Base):
     has_users: Mapped[bool | None]
     saved_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    looked_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
 
 
 class GoogleMessage(Base):

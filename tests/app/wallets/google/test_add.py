@@ -56,7 +56,13 @@ def test_an_object_that_exists_at_google_already_is_brought_to_what_is_wanted(st
     assert refusal.value.code == "google_unavailable"
 
     assert save_url(stage.world, card_id)
-    assert stage.operations[-2:] == ["loyaltyObject.insert", "loyaltyObject.patch"]
+    stage.deliver()
+
+    assert [one for one in stage.operations if one.startswith("loyaltyObject")][-2:] == [
+        "loyaltyObject.insert",
+        "loyaltyObject.patch",
+    ]
+    assert stage.target(card_id).done == stage.target(card_id).want
 
 
 def test_a_google_that_cannot_answer_is_no_fault_of_the_person(stage: Stage) -> None:
