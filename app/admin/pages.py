@@ -1,6 +1,6 @@
 """How the admin room's pages are put together: its shell, and numbers and times in the reader's own way."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
@@ -32,3 +32,8 @@ def moment(at: datetime | None) -> str:
 def ago(at: datetime, now: datetime) -> str:
     """`3 minutes`: how long since, or until."""
     return str(format_timedelta(abs(now - at), threshold=1.2, locale=page_language()))
+
+
+def in_words(seconds: int) -> str:
+    """`3 hours`, in the reader's language."""
+    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=page_language()))

@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.admin import certificates, gate, home
+from app.admin.changes.routes import blueprint as changes_blueprint
 from app.admin.deliveries import ledger
 from app.admin.deliveries.routes import blueprint as deliveries_blueprint
 from app.admin.look.routes import blueprint as look_blueprint
@@ -23,7 +24,14 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 def install(app: Flask) -> None:
     """Register this room and the smaller ones in it."""
     app.register_blueprint(blueprint)
-    for room in (programmes_blueprint, look_blueprint, people_blueprint, deliveries_blueprint, trail_blueprint):
+    for room in (
+        programmes_blueprint,
+        look_blueprint,
+        people_blueprint,
+        deliveries_blueprint,
+        changes_blueprint,
+        trail_blueprint,
+    ):
         app.register_blueprint(room)
 
 

@@ -6,7 +6,9 @@ from sqlalchemy import select
 
 from app.api import incoming, listing, outgoing, shapes
 from app.api.calls import Body, Call, Operation, unknown
+from app.cards import expansion
 from app.cards.models import Programme, Tier
+from app.delivery import reach
 from app.errors import AppError, Unprocessable
 from app.offers import service as offers
 from app.offers.models import Offer
@@ -24,13 +26,13 @@ def create_offer(call: Call) -> Body:
     draft = OfferDraft(programme=programme, tier=tier, **body)
     offer = offers.create(call.session, draft, by=call.caller.actor, now=call.now)
     call.record("offer_created", f"offer:{offer.public_id}", segment=tier.name if tier else ALL)
-    return shapes.offer(offer, programme.public_id)
+    return _in_full(call, offer, programme.public_id)
 
 
 def read_offer(call: Call) -> Body:
     """One offer."""
     offer = _seen(call)
-    return shapes.offer(offer, offer.programme.public_id)
+    return _in_full(call, offer, offer.programme.public_id)
 
 
 def list_offers(call: Call) -> Body:
@@ -44,7 +46,25 @@ def cancel_offer(call: Call) -> Body:
     offer = _seen(call)
     offers.cancel(call.session, offer, now=call.now)
     call.record("offer_cancelled", f"offer:{offer.public_id}")
-    return shapes.offer(offer, offer.programme.public_id)
+    return _in_full(call, offer, offer.programme.public_id)
+
+
+def stop_offer(call: Call) -> Body:
+    """Bring a live offer to no further card."""
+    offer = _seen(call)
+    offers.stop_spreading(call.session, offer, by=call.caller.actor, now=call.now)
+    call.record("offer_spreading_stopped", f"offer:{offer.public_id}")
+    return _in_full(call, offer, offer.programme.public_id)
+
+
+def _in_full(call: Call, offer: Offer, owner: str) -> Body:
+    found = reach.of(call.session, offer.programme_id, offer.tier_id, call.settings)
+    newest = next(iter(expansion.of_offer(call.session, offer.id)), None)
+    change = None
+    if newest is not None:
+        now = expansion.progress(call.session, newest, now=call.now)
+        change = shapes.bulk_change(now, reach.seconds_left(call.session, now, call.settings))
+    return {**shapes.offer(offer, owner), "reach": shapes.reach(found), "change": change}
 
 
 def _seen(call: Call) -> Offer:
@@ -84,7 +104,7 @@ OPERATIONS = (
         scope="write",
         work=create_offer,
         body=incoming.NewOffer,
-        answer=outgoing.Offer,
+        answer=outgoing.OfferInFull,
         status=201,
     ),
     Operation(
@@ -104,7 +124,7 @@ OPERATIONS = (
         summary="Read an offer",
         tag="offers",
         work=read_offer,
-        answer=outgoing.Offer,
+        answer=outgoing.OfferInFull,
     ),
     Operation(
         method="POST",
@@ -115,6 +135,21 @@ OPERATIONS = (
         tag="offers",
         scope="write",
         work=cancel_offer,
-        answer=outgoing.Offer,
+        answer=outgoing.OfferInFull,
+    ),
+    Operation(
+        method="POST",
+        rule="/offers/<offer>/stop",
+        name="stop_offer",
+        summary="Bring an offer to no further card",
+        description=(
+            "It stays live on the cards that have it, and comes with the next change of the others. To take it off "
+            "the cards, cancel it."
+        ),
+        tag="offers",
+        scope="write",
+        work=stop_offer,
+        answer=outgoing.OfferInFull,
+        refusals=(409,),
     ),
 )

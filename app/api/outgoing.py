@@ -216,6 +216,39 @@ class Offer(Schema):
     created_at = moment()
 
 
+class Reach(Schema):
+    """Whom it reaches, and how long it takes from its start until the last phone is told."""
+
+    cards = whole()
+    apple_phones = whole()
+    google_cards = whole()
+    is_exact = fields.Boolean(
+        required=True, metadata={"description": "false: phones of a large audience are estimated from a sample of it"}
+    )
+    apple_seconds = whole()
+    google_seconds = whole()
+
+
+class BulkChange(Schema):
+    """How far an offer has come on its way through the cards."""
+
+    reason = one_of("offer_started", "offer_ended")
+    state = one_of("waiting", "running", "paused", "stopped", "done")
+    audience = whole(null=True)
+    touched = whole()
+    left = whole()
+    phones_behind = whole()
+    seconds_left = whole(null=True)
+    created_at = moment()
+    started_at = moment(null=True)
+    finished_at = moment(null=True)
+
+
+class OfferInFull(Offer):
+    reach = fields.Nested(Reach, required=True)
+    change = optional(fields.Nested(BulkChange, required=True))
+
+
 class OfferOnCard(Schema):
     id = text()
     title = text()

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from app import money
 from app.api.calls import Body
 from app.cards import people
+from app.cards.expansion import Progress
 from app.cards.models import Card, Member, Programme, Store, Tier
 from app.cards.programmes import design_of
+from app.delivery.reach import Reach
 from app.ledger.models import Entry, Reward
 from app.offers.models import Offer
 from app.settings import Settings
@@ -169,6 +171,32 @@ def offer(row: Offer, owner: str) -> Body:
         "announce": row.announce,
         "state": row.state,
         "created_at": moment(row.created_at),
+    }
+
+
+def reach(found: Reach) -> Body:
+    return {
+        "cards": found.cards,
+        "apple_phones": found.apple_phones,
+        "google_cards": found.google_cards,
+        "is_exact": found.is_exact,
+        "apple_seconds": found.apple_seconds,
+        "google_seconds": found.google_seconds,
+    }
+
+
+def bulk_change(now: Progress, seconds_left: int | None) -> Body:
+    return {
+        "reason": now.reason,
+        "state": now.state,
+        "audience": now.audience,
+        "touched": now.touched,
+        "left": now.left,
+        "phones_behind": now.behind.most,
+        "seconds_left": seconds_left,
+        "created_at": moment(now.created_at),
+        "started_at": moment(now.started_at) if now.started_at else None,
+        "finished_at": moment(now.finished_at) if now.finished_at else None,
     }
 
 

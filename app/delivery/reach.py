@@ -92,7 +92,7 @@ def _google_bulk_rate(settings: Settings) -> float:
     return settings.google_rate * RATE_SHARE_PERCENT[Lane.BULK] / 100
 
 
-def _wallets(session: Session, cards: Sequence[int] | Select[tuple[int]]) -> tuple[int, int]:
+def _wallets(session: Session, cards: Sequence[int] | Select[int]) -> tuple[int, int]:
     """How many Apple phones hold these cards, and how many of the cards are in Google Wallet."""
     apple = select(func.count()).where(Target.card_id.in_(cards), Target.channel == "apple", Target.state != "gone")
     is_held = (GoogleObject.holders > 0) | GoogleObject.has_users.is_(True)
@@ -106,11 +106,11 @@ def _sample(session: Session, programme_id: int, tier_id: int | None) -> list[in
     The places are the same each time: a figure on a page must not flicker.
     """
     audience = ranges.audience(programme_id, tier_id)
-    low, high = session.execute(select(func.min(Card.id), func.max(Card.id)).where(*audience)).one()
-    if low is None:
+    low, high = (session.scalar(select(end(Card.id)).where(*audience)) for end in (func.min, func.max))
+    if low is None or high is None:
         return []
     chance = random.Random(programme_id)  # noqa: S311  a sample, not a secret
     places = [chance.randint(low, high) for _ in range(SAMPLE_CARDS)]
-    place = values(column("id", BigId), name="place").data([(one,) for one in places])
+    place = values(column("id", BigId), name="place").data([(one,) for one in places]).cte("place")
     first = select(func.min(Card.id)).where(*audience, Card.id >= place.c.id).correlate(place).scalar_subquery()
-    return [found for found in session.scalars(select(first).select_from(place)) if found is not None]
+    return sorted({found for found in session.scalars(select(first).select_from(place)) if found is not None})

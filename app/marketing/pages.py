@@ -6,19 +6,22 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
 from flask_babel import gettext
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import localtime
-from app.cards.models import Card, Programme
+from app.cards import expansion
+from app.cards.expansion import Progress
+from app.cards.models import Expansion, Programme
+from app.delivery import reach
+from app.i18n import page_language
 from app.marketing.forms import EVERYBODY
 from app.marketing.results import Results
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import OfferDraft
-from app.outbox.models import Target
-from app.wallets.google.models import GoogleObject
+from app.settings import Settings
 
 TONES = {"live": "good", "scheduled": "", "ended": "", "cancelled": "warn"}
 
@@ -39,12 +42,12 @@ class OfferRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
-    """How many people an offer is for, and in how many wallets of each vendor their cards are."""
+class ChangeRow:
+    """A bulk change of an offer that is on its way, and how long it still takes in words ("" if unknown)."""
 
-    members: int
-    apple: int
-    google: int
+    offer_id: int | None
+    now: Progress
+    left: str
 
 
 def groups(
@@ -100,20 +103,23 @@ def draft_of(offer: Offer) -> OfferDraft:
     )
 
 
-def reach(session: Session, programme: Programme, draft: OfferDraft | None) -> Reach:
-    """Count the audience; without a draft, the whole programme."""
-    audience = [Card.programme_id == programme.id, Card.status == "active"]
-    if draft is not None and draft.tier is not None:
-        audience.append(Card.tier_id == draft.tier.id)
-    members = session.scalar(select(func.count()).select_from(Card).where(*audience)) or 0
-    apple = select(func.count(func.distinct(Target.card_id))).select_from(Target).join(Card, Card.id == Target.card_id)
-    google = select(func.count()).select_from(GoogleObject).join(Card, Card.id == GoogleObject.card_id)
-    held = (GoogleObject.holders > 0) | GoogleObject.has_users.is_(True)
-    return Reach(
-        members=members,
-        apple=session.scalar(apple.where(Target.channel == "apple", Target.state != "gone", *audience)) or 0,
-        google=session.scalar(google.where(held, *audience)) or 0,
-    )
+def changes(session: Session, found: Sequence[Expansion], settings: Settings, now: datetime) -> list[ChangeRow]:
+    """Bulk changes as they stand now."""
+    rows = []
+    for one in found:
+        progress = expansion.progress(session, one, now=now)
+        left_s = reach.seconds_left(session, progress, settings)
+        rows.append(ChangeRow(offer_id=one.offer_id, now=progress, left="" if left_s is None else duration(left_s)))
+    return rows
+
+
+def duration(seconds: int) -> str:
+    """`3 hours`, in the reader's language."""
+    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=page_language()))
+
+
+def number(value: int) -> str:
+    return str(format_decimal(value, locale=page_language()))
 
 
 def _row(offer: Offer, figures: Results | None, now: datetime, language: str) -> OfferRow:

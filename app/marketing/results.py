@@ -35,7 +35,6 @@ class Results:
     taken_back: int
     fired_at: datetime | None
     late_s: float | None
-    expanding: bool
 
 
 def of(session: Session, offer: Offer) -> Results:
@@ -62,7 +61,6 @@ def of(session: Session, offer: Offer) -> Results:
         taken_back=_redemptions(session, offer, reversed_too=True) - _redemptions(session, offer, reversed_too=False),
         fired_at=fired_at,
         late_s=(fired_at - max(start.fire_at, offer.created_at)).total_seconds() if start and fired_at else None,
-        expanding=spread is not None and spread.status == "running",
     )
 
 

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import i18n, localtime
+from app.cards import expansion
 from app.cards.models import Programme, Store
+from app.delivery import reach
 from app.errors import AppError, Forbidden, NotFound
 from app.i18n import page_language
 from app.marketing import pages, preview, results
@@ -35,6 +37,8 @@ def home() -> str:
         found = offers.of_programme(reading, programme.id)
         figures = {offer.id: results.of(reading, offer) for offer in found if offer.state != "scheduled"}
         choices = _programmes(reading)
+        spreading = [one for one in expansion.latest(reading, [programme.id], limit=0) if one.offer_id is not None]
+        changes = pages.changes(reading, spreading, world().settings, now)
     groups = pages.groups(found, figures, now=now, language=page_language())
     return render_template(
         "marketing/home.html",
@@ -42,6 +46,8 @@ def home() -> str:
         programme=programme,
         choices=[(one.slug, one.name) for one in choices],
         groups=groups,
+        changes=[(one, next((row for row in found if row.id == one.offer_id), None)) for one in changes],
+        number=pages.number,
         may_write=_may_write(current_staff()),
     )
 
@@ -80,8 +86,14 @@ def offer(public_id: str) -> str:
         view = preview.read(reading, found.programme, draft, now=now, kept_as=found.public_id)
         pictures = preview.pictures_of(reading, found.programme, world().settings.base_url)
         figures = results.of(reading, found)
+        changes = pages.changes(reading, expansion.of_offer(reading, found.id), world().settings, now)
+        audience = reach.of(reading, found.programme_id, found.tier_id, world().settings)
     return render_template(
         "marketing/offer.html",
+        changes=changes,
+        reach=audience,
+        duration=pages.duration,
+        number=pages.number,
         staff=current_staff(),
         offer=found,
         page=pages.offer_page(found, figures, now=now, language=page_language()),
@@ -101,6 +113,22 @@ def cancel(public_id: str) -> Response:
             offers.cancel(writing, found, now=now)
             _note(writing, "offer_cancelled", found, now)
         flash(gettext("The offer is cancelled; it is leaving the cards now."), "good")
+    except AppError as refusal:
+        flash(gettext(refusal.public), "bad")
+    return redirect(url_for("marketing.offer", public_id=public_id), 303)
+
+
+@blueprint.post("/offers/<public_id>/stop")
+@requires(*rules.MARKETING)
+def stop(public_id: str) -> Response:
+    """Bring a live offer to no further card."""
+    now = world().clock()
+    try:
+        with world().database.unit_of_work() as writing:
+            found = _own_offer(writing, public_id)
+            offers.stop_spreading(writing, found, by=current_staff().actor, now=now)
+            _note(writing, "offer_spreading_stopped", found, now)
+        flash(gettext("Stopped. No further card is changed; the offer itself is still live."), "good")
     except AppError as refusal:
         flash(gettext(refusal.public), "bad")
     return redirect(url_for("marketing.offer", public_id=public_id), 303)
@@ -131,7 +159,8 @@ def _schedule(values: Mapping[str, str], now: datetime) -> str | Response:
 
 def _form_page(reading: Session, programme: Programme, form: OfferForm, *, show: bool = False) -> str:
     drawn: list[preview.Preview] = []
-    reach = pages.reach(reading, programme, form.draft)
+    tier = form.draft.tier if form.draft else None
+    audience = reach.of(reading, programme.id, tier.id if tier else None, world().settings)
     if show and form.draft is not None and form.draft.title.strip():
         view = preview.read(reading, programme, form.draft, now=world().clock())
         pictures = preview.pictures_of(reading, programme, world().settings.base_url)
@@ -149,7 +178,9 @@ def _form_page(reading: Session, programme: Programme, form: OfferForm, *, show:
         own_language=i18n.NAMES[programme.language],
         previews=drawn,
         shown=show,
-        reach=reach,
+        reach=audience,
+        duration=pages.duration,
+        number=pages.number,
         local_now=localtime.wall_clock(world().clock(), programme.timezone),
     )
 

@@ -42,6 +42,8 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/cards/<number>"): READ,
     ("POST", "/admin/cards/<number>/retry"): WRITE,
     ("GET", "/admin/audit"): READ,
+    ("GET", "/admin/changes"): READ,
+    ("POST", "/admin/changes/<int:change_id>/stop"): WRITE,
 }
 FOREIGN_PAGES = ("", "/look", "/stores", "/rewards")
 
@@ -143,5 +145,11 @@ def _try(browser: Browser, method: str, rule: str, office: Office) -> int:
 
 
 def _address(rule: str, office: Office) -> str:
-    known = {"<slug>": "kahve", "<number>": office.card.number, "<slot>": "logo", "<int:sender_id>": "1"}
+    known = {
+        "<slug>": "kahve",
+        "<number>": office.card.number,
+        "<slot>": "logo",
+        "<int:sender_id>": "1",
+        "<int:change_id>": "1",
+    }
     return re.sub(r"<[^>]+>", lambda found: known.get(found[0], "nothing"), rule)

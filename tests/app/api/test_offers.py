@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.offers import service as offers
+from app.staff.models import AuditEvent
 from app.world import World
 from tests.app.api.conftest import Api, Shop, problem
 from tests.conftest import MovableClock
@@ -38,7 +40,45 @@ def test_an_offer_is_scheduled_and_read_back(api: Api, shop: Shop) -> None:
     assert (body["limit_per_card"], body["limit_total"], body["announce"]) == (1, 100, False)
     assert body["texts"]["tr"]["title"] == "Bedava pasta"
     assert api.get(f"/offers/{body['id']}").get_json() == body
-    assert api.get("/offers?programme=kahve").get_json()["items"] == [body]
+    listed = {name: value for name, value in body.items() if name not in {"reach", "change"}}
+    assert api.get("/offers?programme=kahve").get_json()["items"] == [listed]
+
+
+def test_an_offer_says_whom_it_reaches_and_how_long_that_takes(api: Api, shop: Shop) -> None:
+    body = api.post("/offers", CAKE).get_json()
+
+    assert body["reach"] == {
+        "cards": 1,
+        "apple_phones": 0,
+        "google_cards": 0,
+        "is_exact": True,
+        "apple_seconds": 0,
+        "google_seconds": 0,
+    }
+    assert body["change"] is None
+
+
+def test_a_live_offer_says_how_far_it_has_come_and_can_be_stopped(
+    api: Api, shop: Shop, world: World, clock: MovableClock
+) -> None:
+    offer = api.post("/offers", CAKE).get_json()["id"]
+    too_early = api.post(f"/offers/{offer}/stop", {})
+    clock.advance(hours=1)
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=clock())
+
+    waiting = api.get(f"/offers/{offer}").get_json()["change"]
+    stopped = api.post(f"/offers/{offer}/stop", {})
+    again = api.post(f"/offers/{offer}/stop", {})
+
+    assert (waiting["reason"], waiting["state"], waiting["touched"]) == ("offer_started", "waiting", 0)
+    assert (stopped.status_code, stopped.get_json()["change"]["state"]) == (200, "stopped")
+    assert stopped.get_json()["state"] == "live"
+    for refused in (too_early, again):
+        problem(refused, 409, "change_over")
+    with world.database.reading() as session:
+        actions = list(session.scalars(select(AuditEvent.action)))
+    assert actions.count("offer_spreading_stopped") == 1
 
 
 def test_an_offer_shows_on_the_card_from_its_start_to_its_end(

@@ -15,6 +15,7 @@ from app.staff.models import AuditEvent
 from app.world import World
 from tests import factories
 from tests.app.pages import csrf_of
+from tests.bench import seed
 from tests.conftest import MovableClock
 
 Offers = Callable[[], list[Offer]]
@@ -213,3 +214,32 @@ def test_a_marketer_of_one_programme_sees_no_other(client: FlaskClient, world: W
     assert client.get(f"/marketing/offers/{offer.public_id}").status_code == 403
     assert client.get("/marketing/offers/off_nothing").status_code == 404
     assert "Mine" not in client.get("/marketing").text
+
+
+def test_the_form_says_before_the_start_how_long_it_takes(marketer: FlaskClient, card: Card, world: World) -> None:
+    crowd = seed.Crowd(programme_id=card.programme_id, cards=1_500, google=300)
+    seed.seed(world.database, crowd, now=world.clock())
+
+    page = marketer.get(NEW).text
+
+    assert "Schedule for 1501 people" in page
+    assert re.search(r"Apple phones.*?1,500.*?In Google Wallet.*?300.*?Until the last phone.*?3 seconds", page, re.S)
+
+
+def test_an_offer_on_its_way_is_followed_and_stopped(marketer: FlaskClient, kept: Offers, world: World) -> None:
+    post(marketer, NEW, {**FIELDS, "starts_at": "", "start_now": "yes", "action": "schedule"})
+    (offer,) = kept()
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=world.clock())
+    address = f"/marketing/offers/{offer.public_id}"
+
+    assert "It has not begun yet." in marketer.get("/marketing").text
+    stopped = post(marketer, f"{address}/stop", {})
+
+    assert stopped.status_code == 303
+    page = marketer.get(address).text
+    assert "No further card is changed" in page
+    assert "0 cards were changed" in page
+    assert "On its way" not in marketer.get("/marketing").text
+    with world.database.reading() as session:
+        assert "offer_spreading_stopped" in session.scalars(select(AuditEvent.action)).all()

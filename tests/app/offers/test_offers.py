@@ -18,6 +18,7 @@ from app.offers.models import Occurrence, Offer
 from app.offers.service import OfferDraft
 from app.world import World
 from tests import factories
+from tests.bench import seed
 from tests.conftest import MovableClock
 
 TILL = Actor(name="staff:till", channel="till")
@@ -263,3 +264,63 @@ def test_an_offer_that_cannot_be_is_refused_with_the_field_named(
         an_offer(world, programme, **over)
 
     assert field in refused.value.errors
+
+
+def test_an_offer_cancelled_half_way_leaves_no_card_that_shows_it(any_world: World, clock: MovableClock) -> None:
+    programme = a_programme(any_world)
+    chunk = expansion.CHUNK_SQLITE if any_world.database.is_sqlite else expansion.CHUNK_POSTGRES
+    seed.seed(any_world.database, seed.Crowd(programme_id=programme.id, cards=chunk + 10), now=clock())
+    offer = an_offer(any_world, programme)
+    clock.advance(minutes=1)
+    tick(any_world)
+    steps.expand(any_world)
+    with any_world.database.reading() as session:
+        earned, untouched = session.scalars(select(Card).order_by(Card.id.desc()).limit(2)).all()
+    sale = counter.Sale(amount_minor=10_000, currency="TRY")
+    any_world.database.transact(lambda s: counter.earn(s, s.get_one(Card, earned.id), sale, by=TILL, now=clock()))
+
+    clock.advance(minutes=1)
+    with any_world.database.unit_of_work() as session:
+        offers.cancel(session, session.get_one(Offer, offer.id), now=clock())
+    spread(any_world)
+
+    with any_world.database.reading() as session:
+        first = session.scalars(select(Card).order_by(Card.id).limit(1)).one()
+        changes = {one.reason: one.status for one in session.scalars(select(Expansion))}
+    assert version(any_world, first) == 3, "given the offer, then rid of it"
+    assert version(any_world, earned) == 3, "its own change brought the offer; now it is taken off"
+    assert version(any_world, untouched) == 1, "it never showed the offer"
+    assert changes == {"offer_started": "stopped", "offer_ended": "done"}
+
+
+def test_an_offer_that_ends_before_it_reached_all_cards_goes_no_further(any_world: World, clock: MovableClock) -> None:
+    programme = a_programme(any_world)
+    card = a_card(any_world, programme)
+    an_offer(any_world, programme)
+    clock.advance(minutes=1)
+    tick(any_world)
+
+    clock.advance(minutes=10)
+    tick(any_world)
+    spread(any_world)
+
+    with any_world.database.reading() as session:
+        changes = {one.reason: one.status for one in session.scalars(select(Expansion))}
+    assert changes == {"offer_started": "stopped", "offer_ended": "done"}
+    assert version(any_world, card) == 1
+
+
+def test_an_offer_is_stopped_on_its_way_and_stays_live(any_world: World, clock: MovableClock) -> None:
+    programme = a_programme(any_world)
+    card = a_card(any_world, programme)
+    offer = an_offer(any_world, programme)
+    clock.advance(minutes=1)
+    tick(any_world)
+
+    with any_world.database.unit_of_work() as session:
+        offers.stop_spreading(session, session.get_one(Offer, offer.id), by="staff:mary", now=clock())
+    spread(any_world)
+
+    assert (live(any_world, card), version(any_world, card)) == (["Cake for free"], 1)
+    with any_world.database.unit_of_work() as session, pytest.raises(Conflict, match="change_over"):
+        offers.stop_spreading(session, session.get_one(Offer, offer.id), by="staff:mary", now=clock())
