@@ -5,7 +5,6 @@ look: the rows themselves say who is told.
 """
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -35,19 +34,16 @@ _known: "WeakKeyDictionary[Engine | Connection, _Known]" = WeakKeyDictionary()
 
 def of(session: Session, kind: str, programme_id: int | None) -> list[int]:
     """The endpoints (by id) that may want this: those of the programme, and those of the whole installation."""
-    known = _of_database(session)
-    if time.monotonic() >= known.until:
-        wanted: dict[str, dict[int | None, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for row in session.execute(ENDPOINTS):
-            for one in row.events:
-                wanted[one][row.programme_id].append(row.id)
-        known.wanted = {name: dict(by_programme) for name, by_programme in wanted.items()}
-        known.until = time.monotonic() + REMEMBERED_S
-    by_programme = known.wanted.get(kind)
+    by_programme = _wanted(session).get(kind)
     if not by_programme:
         return []
     whole = by_programme.get(None, [])
     return whole if programme_id is None else whole + by_programme.get(programme_id, [])
+
+
+def wants(session: Session, kind: str) -> bool:
+    """Whether any endpoint may want this kind, whatever the programme."""
+    return kind in _wanted(session)
 
 
 def forget(session: Session) -> None:
@@ -65,6 +61,19 @@ def programme_name(session: Session, programme_id: int | None) -> str | None:
             select(PROGRAMME.c.public_id).where(PROGRAMME.c.id == programme_id)
         ).scalar_one()
     return names[programme_id]
+
+
+def _wanted(session: Session) -> dict[str, dict[int | None, list[int]]]:
+    """Endpoints by kind and programme, read again when they were read too long ago."""
+    known = _of_database(session)
+    if time.monotonic() >= known.until:
+        wanted: dict[str, dict[int | None, list[int]]] = {}
+        for row in session.execute(ENDPOINTS):
+            for kind in row.events:
+                wanted.setdefault(kind, {}).setdefault(row.programme_id, []).append(row.id)
+        known.wanted = wanted
+        known.until = time.monotonic() + REMEMBERED_S
+    return known.wanted
 
 
 def _of_database(session: Session) -> _Known:

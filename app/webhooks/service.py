@@ -4,7 +4,7 @@ All functions work in the caller's transaction. Times in rows are epoch millisec
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -46,6 +46,11 @@ class CardLike(Protocol):
 def listens(session: Session, kind: str, programme_id: int | None) -> bool:
     """Whether anybody may want this kind of event; for callers whose `data` costs a look at the database."""
     return bool(listeners.of(session, kind, programme_id))
+
+
+def anybody_listens(session: Session, kinds: Iterable[str]) -> bool:
+    """Whether anybody at all may want one of these kinds, whatever the programme."""
+    return any(listeners.wants(session, kind) for kind in kinds)
 
 
 def announce(
