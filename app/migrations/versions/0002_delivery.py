@@ -251,3 +251,11 @@ def upgrade() -> None:
             "bulk_free", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
         ),
     )
+    op.create_index(
+        "ix_target_parked",
+        "target",
+        ["last_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
+    )
