@@ -136,7 +136,12 @@ def live_in(session: Session, programme_id: int, *, now: datetime) -> list[Offer
 
 def is_for(offer: Offer, card: Card) -> bool:
     """Whether this card is among those that the offer is for."""
-    return offer.tier_id is None or offer.tier_id == card.tier_id
+    return is_for_tier(offer, card.tier_id)
+
+
+def is_for_tier(offer: Offer, tier_id: int | None) -> bool:
+    """Whether cards of this tier are among those that the offer is for; None is a card without a tier."""
+    return offer.tier_id is None or offer.tier_id == tier_id
 
 
 def words(offer: Offer, language: str) -> tuple[str, str]:

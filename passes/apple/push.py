@@ -88,6 +88,35 @@ def push_request(
     """
     if not PUSH_TOKEN.fullmatch(push_token):
         raise ValueError("the push token is not 64 to 200 hexadecimal digits")
+    headers = push_headers(
+        topic,
+        apns_id=apns_id,
+        push_type=push_type,
+        priority=priority,
+        expires_s=None if expires_at is None else int(expires_at.timestamp()),
+        provider_token=provider_token,
+    )
+    return PushRequest(path=push_path(push_token), headers=headers)
+
+
+def push_path(push_token: str) -> str:
+    """Where a push for this token goes. The token is not checked again: a campaign asks for a million paths."""
+    return f"/3/device/{push_token.lower()}"
+
+
+def push_headers(
+    topic: str,
+    *,
+    apns_id: UUID | None = None,
+    push_type: Literal["background", "alert"] | None = "background",
+    priority: Literal[5, 10] | None = 5,
+    expires_s: int | None = None,
+    provider_token: str | None = None,
+) -> tuple[tuple[str, str], ...]:
+    """The headers of a push, which many pushes share; see `push_request`. `expires_s` counts from 1970.
+
+    Raises: ValueError, for background with priority 10.
+    """
     if push_type == "background" and priority != 5:
         raise ValueError("a background push must have priority 5")
     headers = [("apns-topic", topic)]
@@ -95,13 +124,13 @@ def push_request(
         headers.append(("apns-push-type", push_type))
     if priority is not None:
         headers.append(("apns-priority", str(priority)))
-    if expires_at is not None:
-        headers.append(("apns-expiration", str(max(1, int(expires_at.timestamp())))))
+    if expires_s is not None:
+        headers.append(("apns-expiration", str(max(1, expires_s))))
     if apns_id is not None:
         headers.append(("apns-id", str(apns_id)))
     if provider_token is not None:
         headers.append(("authorization", f"bearer {provider_token}"))
-    return PushRequest(path=f"/3/device/{push_token.lower()}", headers=tuple(headers))
+    return tuple(headers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +225,10 @@ class Failure(Enum):
     GOAWAY_UNPROCESSED = "GoAwayUnprocessed"
     REFUSED_STREAM = "RefusedStream"
     CERTIFICATE_REFUSED = "CertificateRefused"
+    CERTIFICATE_EXPIRED = "CertificateExpired"
+    CERTIFICATE_REVOKED = "CertificateRevoked"
+    SERVER_NOT_TRUSTED = "ServerNotTrusted"
+    NOT_APNS = "NotApns"  # something answered, and it does not speak as APNs does
 
 
 _FAILURES = {
@@ -204,6 +237,10 @@ _FAILURES = {
     Failure.GOAWAY_UNPROCESSED: _RECONNECT,
     Failure.REFUSED_STREAM: _Meaning(outcome=Outcome.TRY_AGAIN, scope=Scope.CONNECTION, retry_after_s=0),
     Failure.CERTIFICATE_REFUSED: _CREDENTIAL,
+    Failure.CERTIFICATE_EXPIRED: _CREDENTIAL,
+    Failure.CERTIFICATE_REVOKED: _CREDENTIAL,
+    Failure.SERVER_NOT_TRUSTED: _Meaning(outcome=Outcome.REFUSED, scope=Scope.CONFIGURATION, new_connection=True),
+    Failure.NOT_APNS: _Meaning(outcome=Outcome.TRY_AGAIN, scope=Scope.CONNECTION, new_connection=True),
 }
 
 

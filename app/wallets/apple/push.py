@@ -4,23 +4,25 @@ import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
 
 from prometheus_client import Counter
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, Table, bindparam, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme
+from app.clock import milliseconds
 from app.errors import AppError
 from app.offers import service as offers
 from app.offers.models import Offer
-from app.outbox.claims import Claim, Claimed
+from app.outbox.claims import Claim
 from app.outbox.models import Target
 from app.outbox.rules import Lane, looks_like_wrong_credential
 from app.wallets.apple import registrations
-from app.wallets.apple.client import Access, ApnsClient, Wake, Woken
+from app.wallets.apple.batches import Wake, Woken
+from app.wallets.apple.client import Access, ApnsClient
 from app.wallets.apple.issuer import issuer
 from app.wallets.apple.models import Device
 from app.wallets.apple.tokens import ProviderTokens
@@ -35,25 +37,46 @@ UNINSTALLED = Counter("tessera_uninstalls", "Phones that no longer hold any of o
 SUSPICIOUS = "Suspiciously many phones are reported gone at once: is this the right certificate? Nothing was deleted."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Phone:
-    """Where one errand goes. `registered_at` is when the phone last named this token to us."""
+class Phone(NamedTuple):
+    """Where one errand goes. `registered_ms` is when the phone last named this token to us."""
 
-    device_id: int
-    push_token: str
-    registered_at: datetime
+    wake: Wake
+    registered_ms: int
     team: str
-    expires_at: datetime | None
+
+    @property
+    def registered_at(self) -> datetime:
+        return datetime.fromtimestamp(self.registered_ms / 1000, UTC)
+
+
+TARGETS, DEVICES = cast("Table", Target.__table__), cast("Table", Device.__table__)
+CARDS, PROGRAMMES = cast("Table", Card.__table__), cast("Table", Programme.__table__)
+FACES = (
+    select(
+        TARGETS.c.id,
+        DEVICES.c.push_token,
+        type_coerce(DEVICES.c.token_updated_at, BigInteger),
+        CARDS.c.version,
+        CARDS.c.tier_id,
+        CARDS.c.programme_id,
+        PROGRAMMES.c.team_identifier,
+    )
+    .join_from(TARGETS, DEVICES, DEVICES.c.id == TARGETS.c.address_id)
+    .join(CARDS, CARDS.c.id == TARGETS.c.card_id)
+    .join(PROGRAMMES, PROGRAMMES.c.id == CARDS.c.programme_id)
+    .where(TARGETS.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 class AppleChannel:
-    """Implements `Channel`. Each thread that pushes has its own connection for each credential."""
+    """Implements `Channel`. A process has one connection for each credential, whichever threads push."""
 
     name = "apple"
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[int, str], tuple[str, ApnsClient]] = {}
         key_file, key_id = world.settings.apns_key_file, world.settings.apns_key_id
         self._tokens = ProviderTokens(key_file, key_id=key_id, clock=world.clock) if key_file and key_id else None
 
@@ -68,31 +91,24 @@ class AppleChannel:
 
     def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
         """Read token and version of each target; rows whose phone or card is gone yield nothing."""
-        devices = _devices(session, claim.rows)
-        cards = _cards(session, claim.rows)
-        live = self._announced(session, claim, cards, now)
+        faces = session.connection().execute(FACES, {"ids": [one.id for one in claim.rows]})
+        found = {row[0]: row for row in faces}
+        expiries = _expiries(session, {row[5] for row in found.values()}, now) if claim.lane is Lane.BULK else {}
         errands = []
         for target in claim.rows:
-            device, known = devices.get(target.address_id), cards.get(target.card_id or 0)
-            if device is None or known is None:
-                continue
-            card, programme = known
-            phone = Phone(
-                device_id=device.id,
-                push_token=device.push_token,
-                registered_at=device.token_updated_at,
-                team=programme.team_identifier,
-                expires_at=_expiry(live.get(programme.id, ()), card) if claim.lane is Lane.BULK else None,
-            )
-            errands.append(Errand(claim, target, card.version, phone))
+            if target.id in found:
+                _, token, registered_ms, version, tier_id, programme_id, team = found[target.id]
+                ends = expiries.get(programme_id)
+                wake = Wake(token, ends.of(tier_id) if ends else 0)
+                errands.append(Errand(claim, target, version, Phone(wake, registered_ms, team)))
         return errands
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
         """Wake every distinct phone once for each pass type; all rows of that phone share its answer."""
-        by_topic: dict[tuple[str, str], list[Errand]] = defaultdict(list)
+        by_team: dict[str, list[Errand]] = defaultdict(list)
         for errand in errands:
-            by_topic[errand.claim.sender.name, errand.payload.team].append(errand)
-        return [result for (topic, team), some in by_topic.items() for result in self._push_topic(topic, team, some)]
+            by_team[errand.payload.team].append(errand)
+        return [result for team, some in by_team.items() for result in self._push_team(team, some)]
 
     def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
         """Forget dead tokens for all cards of their phone, unless the phone has registered again since."""
@@ -101,30 +117,36 @@ class AppleChannel:
                 continue
             phone: Phone = result.errand.payload
             dead_since: datetime = result.facts.get("dead_since") or phone.registered_at
-            removed = registrations.forget_token(session, phone.push_token, dead_since=dead_since)
+            removed = registrations.forget_token(session, phone.wake.push_token, dead_since=dead_since, now=now)
             if removed:
                 UNINSTALLED.labels(self.name).inc(removed)
-                LOGGER.info("a phone no longer takes pushes; its cards were let go", extra={"device": phone.device_id})
+                device = result.errand.target.address_id
+                LOGGER.info("a phone no longer takes pushes; its cards were let go", extra={"device": device})
             _revive_if_registered_again(session, result, now)
 
-    def _push_topic(self, topic: str, team: str, errands: Sequence[Errand]) -> list[Result]:
+    def _push_team(self, team: str, errands: Sequence[Errand]) -> list[Result]:
+        claim = errands[0].claim
+        topic = claim.sender.name
+        wakes = {errand.payload.wake.push_token: errand.payload.wake for errand in errands}
+        sending_s = (claim.send_until_ms - milliseconds(self._world.clock())) / 1000
         try:
             client = self._client(topic, team)
-            wakes = {errand.payload.push_token: _wake(topic, errand.payload) for errand in errands}
-            woken = dict(zip(wakes, client.send(list(wakes.values())), strict=True))
+            woken = client.send(list(wakes.values()), topic=topic, lane=claim.lane, sending_s=sending_s)
         except (AppError, IdentityError) as refusal:
             reason = refusal.public if isinstance(refusal, AppError) else str(refusal)
             return [_refused(errand, "NoCredential", reason) for errand in errands]
-        gone = sum(1 for one in woken.values() if one.answer.outcome is Outcome.GONE)
+        by_token = dict(zip(wakes, woken, strict=True))
+        gone = sum(1 for one in woken if one is not None and one.answer.outcome is Outcome.GONE)
+        judge = _result
         if looks_like_wrong_credential(len(woken), gone):
             LOGGER.error("%d of %d phones are reported gone at once", gone, len(woken), extra={"topic": topic})
-            return [_suspect(errand, woken[errand.payload.push_token]) for errand in errands]
-        return [_result(errand, woken[errand.payload.push_token]) for errand in errands]
+            judge = _suspect
+        answered = ((errand, by_token[errand.payload.wake.push_token]) for errand in errands)
+        return [judge(errand, one) for errand, one in answered if one is not None]
 
     def _client(self, topic: str, team: str) -> ApnsClient:
-        """This thread's connection for the credential; a new one after a fork or when the certificate has changed."""
+        """The connection of the credential; a new one after a fork or when the certificate has changed."""
         settings = self._world.settings
-        clients: dict[tuple[int, str], tuple[str, ApnsClient]] = self._local.__dict__.setdefault("clients", {})
         if self._tokens is not None:
             slot, digest = (os.getpid(), f"team {team}"), self._tokens.digest()
             access = Access(url=settings.apns_url, ca_file=settings.apns_ca_file)
@@ -137,50 +159,41 @@ class AppleChannel:
                 chain_pem=credential.chain_pem,
                 key_pem=credential.key_pem,
             )
-        kept = clients.get(slot)
-        if kept is None or kept[0] != digest:
-            if kept is not None:
-                kept[1].close()
-            tokens = self._tokens.of(team) if self._tokens else None
-            kept = clients[slot] = (digest, ApnsClient(access, tokens=tokens))
+        with self._lock:
+            kept = self._clients.get(slot)
+            if kept is None or kept[0] != digest:
+                tokens = self._tokens.of(team) if self._tokens else None
+                # who is still sending holds the client before; it closes with its last push
+                kept = self._clients[slot] = (digest, ApnsClient(access, tokens=tokens))
         return kept[1]
 
-    def _announced(
-        self,
-        session: Session,
-        claim: Claim,
-        cards: Mapping[int, tuple[Card, Programme]],
-        now: datetime,
-    ) -> dict[int, list[Offer]]:
-        """Live offers of the programmes that have rows in the bulk lane, where offers travel."""
-        if claim.lane is not Lane.BULK:
-            return {}
-        programmes = {programme.id for _, programme in cards.values()}
-        return {one: offers.live_in(session, one, now=now) for one in sorted(programmes)}
+
+class _Expiries:
+    """Until when a campaign's push should be tried, by tier: the end of the last offer that is live for the card.
+
+    A phone that is off while an offer runs need not be woken for it afterwards: its end sends a push of its own.
+    """
+
+    def __init__(self, live: Sequence[Offer]) -> None:
+        self._live = live
+        self._known: dict[int | None, int] = {}
+
+    def of(self, tier_id: int | None) -> int:
+        if tier_id not in self._known:
+            ends = (int(one.ends_at.timestamp()) for one in self._live if offers.is_for_tier(one, tier_id))
+            self._known[tier_id] = max(ends, default=0)
+        return self._known[tier_id]
 
 
-def _devices(session: Session, targets: Sequence[Claimed]) -> dict[int, Device]:
-    ids = sorted({target.address_id for target in targets})
-    return {device.id: device for device in session.scalars(select(Device).where(Device.id.in_(ids)))}
-
-
-def _cards(session: Session, targets: Sequence[Claimed]) -> dict[int, tuple[Card, Programme]]:
-    ids = sorted({target.card_id for target in targets if target.card_id is not None})
-    rows = select(Card, Programme).join(Programme, Programme.id == Card.programme_id).where(Card.id.in_(ids))
-    return {card.id: (card, programme) for card, programme in session.execute(rows)}
-
-
-def _expiry(live: Sequence[Offer], card: Card) -> datetime | None:
-    """A phone that is off while an offer runs need not be woken for it afterwards: its end sends a push of its own."""
-    return max((offer.ends_at for offer in live if offers.is_for(offer, card)), default=None)
-
-
-def _wake(topic: str, phone: Phone) -> Wake:
-    return Wake(push_token=phone.push_token, topic=topic, expires_at=phone.expires_at)
+def _expiries(session: Session, programme_ids: Iterable[int], now: datetime) -> dict[int, _Expiries]:
+    """For the bulk lane, where offers travel."""
+    return {one: _Expiries(offers.live_in(session, one, now=now)) for one in sorted(programme_ids)}
 
 
 def _result(errand: Errand, woken: Woken) -> Result:
     answer = woken.answer
+    if answer.outcome is Outcome.DELIVERED:
+        return Result(errand, Outcome.DELIVERED, 200, took_ms=woken.took_ms)
     if answer.outcome is Outcome.REFUSED and answer.scope in {Scope.CONFIGURATION, Scope.CREDENTIAL}:
         return _refused(errand, answer.reason, _breaker(errand, woken), status=answer.status, took_ms=woken.took_ms)
     phone: Phone = errand.payload

@@ -20,7 +20,8 @@ from app.outbox.models import Sender, Target
 from app.outbox.rules import Lane
 from app.sandbox.apns.faults import Fault
 from app.sandbox.sandbox import Sandbox
-from app.wallets.apple import registrations
+from app.wallets.apple import issues, registrations
+from app.wallets.apple.batches import Wake
 from app.wallets.apple.models import Device, Registration
 from app.wallets.apple.push import AppleChannel
 from app.wallets.apple.registrations import Arrival
@@ -41,9 +42,8 @@ def hold(world: World, sandbox: Sandbox, card: Card, device: str, token: str | N
     """A phone that holds the card, and APNs knows."""
     token = token or secrets.token_hex(32)
     sandbox.hub.register(token)
-    arrival = Arrival(
-        library_identifier=device, push_token=token, pass_type=PASS_TYPE, card_id=card.id, issued=card.version
-    )
+    arrival = Arrival(library_identifier=device, push_token=token, pass_type=PASS_TYPE, card_id=card.id)
+    issues.note(world.database, card.id, card.version, world.clock())
     with world.database.unit_of_work() as session:
         registrations.register(session, arrival, now=world.clock())
     return token
@@ -271,10 +271,11 @@ def test_an_offers_push_ends_with_the_offer_and_a_balance_waits_as_long_as_it_mu
     change(world, card, lane=Lane.BULK)
     (bulk,) = prepared(world, channel, claimed(world, Lane.BULK))
 
-    channel.push([bulk, replace(bulk, payload=replace(bulk.payload, push_token="ab" * 32, expires_at=None))])
+    other = bulk.payload._replace(wake=Wake("ab" * 32))
+    channel.push([bulk, bulk._replace(payload=other)])
 
     sent = {record.token: record.expiration for record in sandbox.apns.requests}
-    assert sent == {bulk.payload.push_token: str(int((now + timedelta(hours=2)).timestamp())), "ab" * 32: None}
+    assert sent == {bulk.payload.wake.push_token: str(int((now + timedelta(hours=2)).timestamp())), "ab" * 32: None}
 
 
 def test_a_new_certificate_gets_a_new_connection(world: World, sandbox: Sandbox, card: Card, tmp_path: Path) -> None:
