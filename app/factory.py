@@ -24,4 +24,5 @@ def create_app(world: World) -> Flask:
         room.install(app)
     for door in (till, marketing, google):
         app.register_blueprint(door.blueprint)
+    web.trust_proxies(app)
     return app

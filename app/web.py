@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import db, trace
 from app.errors import AppError, Busy, Sentence
+from app.settings import Settings
 from app.world import World
 
 LOGGER = logging.getLogger(__name__)
@@ -44,13 +45,21 @@ HTTP_REFUSALS = {
     413: ("too_large", "What was sent is larger than this address takes."),
     415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
 }
+PROBLEM_TYPE = "application/problem+json"
 csrf = CSRFProtect()
 REQUESTS = Counter("tessera_http_requests", "Requests answered.", ["method", "endpoint", "status"])
+REQUEST_SECONDS = Histogram("tessera_http_request_seconds", "How long answers took to make.", ["endpoint"])
+DB_BUSY = Counter("tessera_db_busy", "Requests turned away because the database was busy or away.")
 
 
 def world() -> World:
     """The parts of the running service."""
-    found: World = current_app.extensions["tessera"]
+    return world_of(current_app)
+
+
+def world_of(app: Flask) -> World:
+    """As `world`, where no request is being answered."""
+    found: World = app.extensions["tessera"]
     return found
 
 
@@ -71,35 +80,73 @@ def install(app: Flask, parts: World) -> None:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # set on Flask's default provider
     csrf.init_app(app)
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    app.extensions["tessera-headers"] = standard_headers(settings)
     app.before_request(_begin)
     app.after_request(_finish)
     app.register_error_handler(AppError, _refused)
     app.register_error_handler(CSRFError, _csrf_refused)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OperationalError, _database_error)
-    app.register_error_handler(NoConnectionFree, lambda _: _busy())
-    app.register_error_handler(Exception, _unexpected)
+    for fault in (OperationalError, NoConnectionFree, Exception):
+        app.register_error_handler(fault, _refused)
+
+
+def trust_proxies(app: Flask) -> None:
+    """Believe the forwarding headers of the proxies in front; called last, so that all that wraps Flask sees them."""
+    if hops := world_of(app).settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
 
 
 def problem(error: AppError) -> Response:
     """A refusal as application/problem+json (RFC 9457)."""
+    answer = jsonify(problem_of(error, g.get("request_id") or str(uuid.uuid4())))
+    answer.status_code = error.status
+    answer.content_type = PROBLEM_TYPE
+    return _retry_after(answer, error)
+
+
+def problem_of(error: AppError, request_id: str) -> dict[str, object]:
+    """The members of a problem document."""
     body: dict[str, object] = {
         "type": f"urn:tessera:problem:{error.code}",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
         "code": error.code,
         "detail": error.public,
-        "instance": f"urn:uuid:{g.get('request_id') or uuid.uuid4()}",
+        "instance": f"urn:uuid:{request_id}",
     }
-    if error.errors:
-        body["errors"] = error.errors
-    answer = jsonify(body)
-    answer.status_code = error.status
-    answer.content_type = "application/problem+json"
-    return _retry_after(answer, error)
+    return body | {"errors": error.errors} if error.errors else body
+
+
+def refusal_of(fault: Exception, where: str, request_id: str) -> AppError:
+    """What is told of whatever went wrong, also of what nobody foresaw; logged where an operator can do something."""
+    if isinstance(fault, AppError):
+        if fault.status >= 500 or fault.detail:
+            LOGGER.warning("%s: %s", where, fault)
+        return fault
+    if isinstance(fault, OperationalError | NoConnectionFree):
+        DB_BUSY.inc()
+        if isinstance(fault, OperationalError) and not db.is_lock_timeout(fault):
+            LOGGER.error("the database does not answer: %s", fault.orig)
+        text = "The service is busy at the moment; nothing was changed. Try again."
+        return Busy("busy", text, retry_after_s=2)
+    LOGGER.error("unexpected failure of %s", where, exc_info=fault)
+    unforeseen = Sentence(
+        "Something failed on our side and nothing was changed. Tell the operator this number: %(number)s.",
+        number=request_id,
+    )
+    return AppError("internal", unforeseen)
+
+
+def standard_headers(settings: Settings) -> list[tuple[str, str]]:
+    """What every answer carries that does not say otherwise."""
+    secure = [("Strict-Transport-Security", "max-age=31536000")] if settings.secure else []
+    return [
+        ("Content-Security-Policy", CONTENT_SECURITY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Frame-Options", "DENY"),
+        *secure,
+    ]
 
 
 def _begin() -> None:
@@ -109,24 +156,24 @@ def _begin() -> None:
 
 def _finish(answer: Response) -> Response:
     headers = answer.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
-    if world().settings.secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if request.endpoint != "static":
-        headers.setdefault("Cache-Control", "no-store")
-    headers["X-Request-Id"] = g.get("request_id", "")
+    said = {name.lower() for name, _ in headers}
+    for name, value in current_app.extensions["tessera-headers"]:
+        if name.lower() not in said:  # `setdefault` looks through all of them each time
+            headers.add(name, value)
+    if request.endpoint != "static" and "cache-control" not in said:
+        headers.add("Cache-Control", "no-store")
+    headers.set("X-Request-Id", g.get("request_id", ""))
     if request.path.startswith(SESSIONLESS):
         session.accessed = False  # sign-in looks into every session; these answers are the same for everybody
     REQUESTS.labels(request.method, request.endpoint or "none", str(answer.status_code)).inc()
+    REQUEST_SECONDS.labels(request.endpoint or "none").observe(
+        time.perf_counter() - g.get("started", time.perf_counter())
+    )
     return answer
 
 
-def _refused(error: AppError) -> Response:
-    if error.status >= 500 or error.detail:
-        LOGGER.warning("%s %s: %s", request.method, request.path, error)
+def _refused(fault: Exception) -> Response:
+    error = refusal_of(fault, f"{request.method} {request.path}", g.get("request_id", ""))
     if request.path.startswith(MACHINE_PATHS) or _wants_json():
         return problem(error)
     page = Response(render_template("error.html", error=error), status=error.status, mimetype="text/html")
@@ -150,25 +197,6 @@ def _http_error(error: HTTPException) -> Response:
     if status == 405 and error.get_response().headers.get("Allow"):
         answer.headers["Allow"] = error.get_response().headers["Allow"]
     return answer
-
-
-def _database_error(error: OperationalError) -> Response:
-    if not db.is_lock_timeout(error):
-        LOGGER.error("the database does not answer: %s", error.orig)
-    return _busy()
-
-
-def _busy() -> Response:
-    return _refused(Busy("busy", "The service is busy at the moment; nothing was changed. Try again.", retry_after_s=2))
-
-
-def _unexpected(error: Exception) -> Response:
-    LOGGER.error("unexpected failure of %s %s", request.method, request.path, exc_info=error)
-    text = Sentence(
-        "Something failed on our side and nothing was changed. Tell the operator this number: %(number)s.",
-        number=g.get("request_id"),
-    )
-    return _refused(AppError("internal", text))
 
 
 def _retry_after(answer: Response, error: AppError) -> Response:

@@ -9,9 +9,9 @@ from app.settings import Settings
 from app.vault import Vault, load_secret
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class World:
-    """What routes, commands and workers share. Made once for each process by `open_world`."""
+    """What routes, commands and workers share. Made once for each process by `open_world`; equal to itself alone."""
 
     settings: Settings
     database: Database

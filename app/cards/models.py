@@ -13,7 +13,8 @@ class Programme(Base):
     """One set of rules, one brand, one default zone and currency.
 
     `status`: live, paused (no new members), ended. `design` is the JSON of `cards.design.Design`.
-    Earning: `earn_points` points for every `earn_per_minor` minor units of the currency.
+    Earning: `earn_points` points for every `earn_per_minor` minor units of the currency. `revision` rises, in the
+    transaction of the change itself, with everything that all cards of the programme show.
     """
 
     __tablename__ = "programme"
@@ -34,6 +35,7 @@ class Programme(Base):
     earn_per_minor: Mapped[int]
     design: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     design_version: Mapped[int] = mapped_column(default=1)
+    revision: Mapped[int] = mapped_column(BigId, default=0)
     created_at: Mapped[datetime] = mapped_column(Instant)
 
     tiers: Mapped[list["Tier"]] = relationship(order_by="Tier.position", back_populates="programme")

@@ -52,9 +52,12 @@ def checked(
 
 def of(session: Session, member: Member) -> Person:
     """Open a member's personal data; an erased member has none."""
-    if member.sealed is None:
-        return ERASED
-    return Person(**json.loads(_vault(session).open(member.sealed)))
+    return opened(_vault(session), member.sealed)
+
+
+def opened(vault: Vault, sealed: bytes | None) -> Person:
+    """As `of`, for what was read without its row."""
+    return ERASED if sealed is None else Person(**json.loads(vault.open(sealed)))
 
 
 def seal(session: Session, person: Person) -> bytes:

@@ -3,7 +3,6 @@
 Source: Apple, Wallet Passes, "Adding a Web Service to Update Passes" and its endpoint pages.
 """
 
-import hashlib
 import hmac
 import json
 import re
@@ -36,7 +35,7 @@ def authentication_token(pass_type: str, serial: str, *, key: bytes) -> str:
     """
     if len(key) < KEY_BYTES_MIN:
         raise ValueError(f"the key for pass tokens has {len(key)} bytes; it needs {KEY_BYTES_MIN}")
-    return hmac.new(key, pass_type.encode() + b"\0" + serial.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, pass_type.encode() + b"\0" + serial.encode(), "sha256").hex()
 
 
 def presented_token(authorization: str | bytes | None) -> bytes | None:

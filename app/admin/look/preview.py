@@ -13,7 +13,7 @@ from app.admin.texts import gettext
 from app.cards.design import Design
 from app.i18n import LANGUAGES
 from app.wallets.apple import face as apple_face
-from app.wallets.apple.add import pass_token
+from app.wallets.apple.access import pass_token
 from app.wallets.apple.artwork import Look
 from app.wallets.apple.issuer import issuer
 from app.wallets.google import face as google_face

@@ -1,5 +1,6 @@
 """A card's signed pass: built when it is asked for, outside of any transaction, and kept while it is current."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -8,21 +9,24 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from sqlalchemy import bindparam
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.cards import service as cards
+from app.cards.models import Card
 from app.errors import Busy, NotFound, Sentence
-from app.wallets import view as views
-from app.wallets.apple import face
+from app.lookup import Lookup, Row
+from app.wallets.apple import face, issues
+from app.wallets.apple.access import pass_token
 from app.wallets.apple.artwork import Look
 from app.wallets.apple.identities import Credential
 from app.wallets.apple.issuer import issuer
-from app.wallets.view import CardView
+from app.wallets.apple.stencil import Own, Stencil, cut, short_name
+from app.wallets.view import CardRow, CardView, Facts, cards_by, draw
 from app.world import World
-from passes.apple.building import build
-from passes.apple.bundle import Artwork
+from passes.apple.bundle import Artwork, pack_own
 from passes.apple.encode import encode
-from passes.apple.webservice import authentication_token
 from passes.errors import IdentityError, InvalidPass
 
 BUILT = Counter("tessera_passes_built", "Apple passes built and signed.")
@@ -31,6 +35,8 @@ BUILD_SECONDS = Histogram(
     "Time to encode, pack and sign one pass.",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
 )
+_BY_ID = Lookup(cards_by(Card.id == bindparam("id")))
+_BY_LINK = Lookup(cards_by(Card.link == bindparam("link")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,31 +55,42 @@ def signed_pass(world: World, card_id: int) -> SignedPass:
     Raises: NotFound `unknown_card`; Busy `no_pass_certificate` with the reason in words, `unusable_pass` if Wallet
         would refuse what the programme's data make, or `too_many_passes` with a time to try again.
     """
-    now = world.clock()
-    with world.database.reading() as session:
-        view = views.card_views(session, [card_id], now).get(card_id)
-    if view is None:
-        raise NotFound("unknown_card", "There is no such card.")
-    return _signed(world, view, now)
+    return _found(world, _BY_ID.one(world.database, id=card_id))
 
 
 def signed_pass_by_link(world: World, link: str) -> SignedPass:
-    """As `signed_pass`, for the customer's page.
+    """As `signed_pass`, for the customer's page: the phone that registers next holds this version.
 
     Raises: as `signed_pass`.
     """
+    signed = _found(world, _BY_LINK.one(world.database, link=link))
+    with contextlib.suppress(OperationalError, Busy):  # unknown only means one push more
+        issues.note(world.database, signed.card_id, signed.version, world.clock())
+    return signed
+
+
+def issue(world: World, row: CardRow) -> SignedPass:
+    """The pass of a card that was read just now, for a caller that has a seat; no transaction may be open.
+
+    Raises: as `signed_pass`, apart from `too_many_passes`.
+    """
     now = world.clock()
-    with world.database.reading() as session:
-        card = cards.by_link(session, link)
-        view = views.card_view(session, card, now=now) if card else None
-    if view is None:
-        raise NotFound("unknown_card", "There is no such card.")
-    return _signed(world, view, now)
-
-
-def pass_token(world: World, pass_type: str, serial: str) -> str:
-    """The secret that a phone shows for this pass; the same for its whole life, and kept nowhere."""
-    return authentication_token(pass_type, serial, key=world.vault.pass_token_key)
+    kept = issuer(world)
+    facts = kept.facts.get(row.programme_id, row.revision)
+    programme = facts.programme
+    credential = kept.credential(programme.pass_type_identifier, programme.team_identifier, now)
+    # Everything that can change the archive. A version covers nearly all; an offer that has just gone live shows at
+    # once on cards that the bulk change has not reached yet, so revision and live offers are named too.
+    live = tuple(offer.id for offer in facts.offers_for(row.tier_id, now))
+    key = (row.card_id, row.version, row.language, facts.revision, live, credential.fingerprint)
+    archive = kept.archives.get(key)
+    if archive is None:
+        artwork, stencil = _kind(world, row, facts, live, now)
+        archive = artwork.local, _signed(world, row, artwork, stencil, credential, now)
+        kept.archives.put(key, archive)
+    return SignedPass(
+        content=archive[0] + archive[1], card_id=row.card_id, version=row.version, modified_at=row.modified_at
+    )
 
 
 def pass_json(world: World, view: CardView) -> dict[str, Any]:
@@ -104,42 +121,44 @@ def artwork_of(world: World, view: CardView) -> Artwork:
         with world.database.reading() as session:
             return look_of(session, view)
 
-    key = f"{view.programme.id}:{view.programme.design_version}:{view.programme.name}:{face.colours(view)[:2]}"
+    programme = view.programme
+    key = (programme.id, programme.design_version, programme.name, face.colours(view)[:2])
     return issuer(world).artwork.get(key, look)
 
 
-def _signed(world: World, view: CardView, now: datetime) -> SignedPass:
-    kept = issuer(world)
-    programme = view.programme
-    credential = kept.identities.credential(programme.pass_type_identifier, at=now, team=programme.team_identifier)
-    key = _visible(view, credential)
-    content = kept.archives.get(key)
-    if content is None:
-        with kept.signing():
-            content = _built(world, view, credential, now)
-        kept.archives.put(key, content)
-    kept.issues.note(view.card_id, view.version, now)
-    return SignedPass(content=content, card_id=view.card_id, version=view.version, modified_at=view.modified_at)
+def _found(world: World, row: Row | None) -> SignedPass:
+    if row is None:
+        raise NotFound("unknown_card", "There is no such card.")
+    with issuer(world).places:
+        return issue(world, CardRow._make(row))
 
 
-def _visible(view: CardView, credential: Credential) -> tuple[object, ...]:
-    """Everything that can change the archive. A version covers nearly all; an offer that has just gone live shows at
-    once on cards that the bulk change has not reached yet, so the live offers are named too."""
-    live = (tuple(offer.id for offer in view.offers), view.latest_is_news)
-    return (view.card_id, view.version, view.language, view.programme.design_version, live, credential.fingerprint)
+def _kind(world: World, row: CardRow, facts: Facts, live: tuple[int, ...], now: datetime) -> tuple[Artwork, Stencil]:
+    """What the pass shares with all cards of its kind; made once for each."""
+    kept = issuer(world).kinds
+    key = (facts, row.tier_id, row.status, row.language, live, row.sealed is None)
+    found = kept.get(key)
+    if found is None:
+        view = draw(row, facts, vault=world.vault, now=now)
+        try:
+            found = artwork_of(world, view), cut(view, base_url=world.settings.base_url)
+        except InvalidPass as problem:
+            raise _unusable(problem) from problem
+        kept.put(key, found)
+    return found
 
 
-def _built(world: World, view: CardView, credential: Credential, now: datetime) -> bytes:
-    token = pass_token(world, view.programme.pass_type_identifier, view.serial)
-    card = face.store_card(view, base_url=world.settings.base_url, token=token)
-
+def _signed(
+    world: World, row: CardRow, artwork: Artwork, stencil: Stencil, credential: Credential, now: datetime
+) -> bytes:
+    """The part of the archive that is the card's own."""
     started = time.perf_counter()
+    pass_type = credential.signer.identity.pass_type_identifier
+    own = Own(row=row, short_name=short_name(row, world.vault), token=pass_token(world, pass_type, row.serial))
     try:
-        content = build(card, artwork_of(world, view), credential.signer, at=now)
-    except InvalidPass as problem:
-        raise _unusable(problem) from problem
+        content = pack_own(artwork, {"pass.json": stencil.fill(own)}, lambda text: credential.signer.sign(text, at=now))
     except IdentityError as problem:
-        raise issuer(world).identities.refusal(view.programme.pass_type_identifier, str(problem)) from problem
+        raise issuer(world).identities.refusal(pass_type, str(problem)) from problem
     BUILD_SECONDS.observe(time.perf_counter() - started)
     BUILT.inc()
     return content

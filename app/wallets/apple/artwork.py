@@ -5,7 +5,7 @@ import io
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -41,9 +41,9 @@ class ArtworkCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Artwork] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Artwork] = OrderedDict()
 
-    def get(self, key: str, look: Callable[[], Look]) -> Artwork:
+    def get(self, key: Hashable, look: Callable[[], Look]) -> Artwork:
         """The artwork under *key*; `look` is asked only where it has to be made."""
         with self._lock:
             if (found := self._kept.get(key)) is not None:

@@ -101,7 +101,9 @@ def _primary(view: CardView) -> Field:
         return Field(key="tier", label=text(view.language, "Level"), value=name)
     if benefit := _by_language(view.programme.design.benefit, view):
         return Field(key="tier", value=shortened(benefit, TIER_CHARACTERS))
-    return Field(key="tier", label=text(view.language, "Member"), value=shortened(view.short_name, TIER_CHARACTERS))
+    return Field(
+        key="tier", label=text(view.language, "Member"), value=shortened(view.short_name, name_characters(view))
+    )
 
 
 def _standing(view: CardView) -> Iterator[Field]:
@@ -110,9 +112,8 @@ def _standing(view: CardView) -> Iterator[Field]:
     It shares one row with the offer on a store card; four fields there are cut to scraps, so a live offer has the row
     to itself and this moves to the back.
     """
-    named_here = view.tier or _by_language(view.programme.design.benefit, view) or not view.is_valid
-    if view.short_name and named_here:
-        name = shortened(view.short_name, NAME_CHARACTERS)
+    if view.short_name and not _is_named_first(view):
+        name = shortened(view.short_name, name_characters(view))
         yield Field(key="member", label=text(view.language, "Member"), value=name)
     if view.next_tier and view.is_valid:
         currency = view.programme.currency
@@ -122,6 +123,16 @@ def _standing(view: CardView) -> Iterator[Field]:
             value=Decimal(money.decimal_text(view.to_next_tier_minor, currency)),
             currency_code=currency,
         )
+
+
+def name_characters(view: CardView) -> int:
+    """How many characters of the member's name there is room for."""
+    return TIER_CHARACTERS if _is_named_first(view) else NAME_CHARACTERS
+
+
+def _is_named_first(view: CardView) -> bool:
+    """Whether the member's name stands in the primary field, for want of anything better."""
+    return view.is_valid and not view.tier and not _by_language(view.programme.design.benefit, view)
 
 
 def _auxiliary(view: CardView) -> Iterator[Field]:

@@ -1,70 +1,100 @@
-"""What one process keeps for issuing passes: credentials, artwork, finished archives, a limit on signing at once."""
+"""What one process keeps for issuing passes: credentials, pictures, finished archives, what cards share."""
 
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from app.errors import Busy
+from app.db import Database
+from app.wallets import programme as shared
 from app.wallets.apple.artwork import ArtworkCache
-from app.wallets.apple.identities import Identities
+from app.wallets.apple.fetched import FetchNotes
+from app.wallets.apple.identities import Credential, Identities
+from app.wallets.apple.places import Places
+from app.wallets.apple.stencil import Stencil
+from app.wallets.programme import Facts
 from app.world import World
+from passes.apple.bundle import Artwork
 
 ARCHIVE_BYTES_KEPT = 32 * 1024 * 1024
-WAIT_FOR_SIGNING_S = 0.25
-RETRY_AFTER_S = 5
-ISSUES_KEPT = 20_000
-ISSUE_REMEMBERED = timedelta(hours=1)
+CREDENTIAL_TRUSTED = timedelta(seconds=1)
+FACTS_TRUSTED_S = 10.0
+KINDS_KEPT = 256
+
+Archive = tuple[bytes, bytes]
 
 
 class ArchiveCache:
-    """Signed archives by what is visible in them, up to a number of bytes; the least recently used goes first."""
+    """Signed archives by what is visible in them, up to a number of bytes; the least recently used goes first.
+
+    An archive is kept as the entries that it shares with all passes of its design, which are not counted, and its own.
+    """
 
     def __init__(self, bytes_max: int = ARCHIVE_BYTES_KEPT) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], Archive] = OrderedDict()
 
-    def get(self, key: tuple[object, ...]) -> bytes | None:
+    def get(self, key: tuple[object, ...]) -> Archive | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
-    def put(self, key: tuple[object, ...], content: bytes) -> None:
+    def put(self, key: tuple[object, ...], archive: Archive) -> None:
         with self._lock:
-            self._bytes += len(content) - len(self._kept.pop(key, b""))
-            self._kept[key] = content
+            self._bytes += len(archive[1]) - len(self._kept.pop(key, (b"", b""))[1])
+            self._kept[key] = archive
             while self._bytes > self._bytes_max and self._kept:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+                self._bytes -= len(self._kept.popitem(last=False)[1][1])
 
 
-class Issues:
-    """Which version of a card was handed out lately: a phone that registers next holds it and needs no push.
-
-    Where several versions went out within the hour the oldest counts, because nobody knows which of them registers.
-    """
+class KindCache:
+    """What passes of one kind share: pictures and the text around their own values. The oldest goes first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._oldest: OrderedDict[int, tuple[int, datetime]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[Artwork, Stencil]] = OrderedDict()
 
-    def note(self, card_id: int, version: int, now: datetime) -> None:
-        with self._lock:
-            before = self._oldest.pop(card_id, None)
-            kept = before if before and now - before[1] < ISSUE_REMEMBERED else (version, now)
-            self._oldest[card_id] = kept
-            if len(self._oldest) > ISSUES_KEPT:
-                self._oldest.popitem(last=False)
+    def get(self, key: tuple[object, ...]) -> tuple[Artwork, Stencil] | None:
+        return self._kept.get(key)
 
-    def oldest(self, card_id: int, now: datetime) -> int | None:
+    def put(self, key: tuple[object, ...], kind: tuple[Artwork, Stencil]) -> None:
         with self._lock:
-            found = self._oldest.get(card_id)
-        return found[0] if found and now - found[1] < ISSUE_REMEMBERED else None
+            self._kept[key] = kind
+            while len(self._kept) > KINDS_KEPT:
+                self._kept.popitem(last=False)
+
+
+class FactsCache:
+    """What a programme's cards share, kept while its revision stands.
+
+    A phone keeps what it is given for a version of a card until the card's next version, so a pass must never be drawn
+    from older facts than those that its version was raised for. `programme.revision` is raised in the transaction that
+    opens or closes an offer or changes the design, and the bulk change that raises the cards' versions comes after it.
+    The revision is read in the same statement as the card's version: whoever sees the new version sees the new revision
+    and reads the facts anew. Facts newer than the card's version are harmless; the version follows, and a push with it.
+    Clocks close what a revision does not: an offer whose end has come is left out at that moment. What changes without
+    a revision (a row mended by hand) is seen after some seconds.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[int, tuple[Facts, float]] = {}
+
+    def get(self, programme_id: int, revision: int) -> Facts:
+        """The facts as of *revision* or later."""
+        found = self._kept.get(programme_id)
+        if found and found[0].revision >= revision and time.monotonic() - found[1] < FACTS_TRUSTED_S:
+            return found[0]
+        began = time.monotonic()
+        with self._database.reading() as session:
+            facts = shared.facts(session, [programme_id])[programme_id]
+        self._kept[programme_id] = facts, began
+        return facts
 
 
 class Issuer:
@@ -75,24 +105,24 @@ class Issuer:
         self.identities = Identities(settings.certs_dir, password=settings.apple_key_password)
         self.artwork = ArtworkCache()
         self.archives = ArchiveCache()
-        self.issues = Issues()
-        # half of the web's threads at most, so that the till always finds one; never more than twice the processors
-        self.signing_slots = max(1, min(settings.web_threads // 2, 2 * (os.cpu_count() or 1)))
-        self._signing = threading.BoundedSemaphore(self.signing_slots)
+        self.kinds = KindCache()
+        self.facts = FactsCache(world.database)
+        self.fetched = FetchNotes(world.database, world.clock)
+        # half of the web's threads, so that signing leaves the till its share of the processors
+        self.places = Places(seats=max(1, min(settings.web_threads // 2, 2 * (os.cpu_count() or 1))))
+        self._credentials: dict[tuple[str, str], tuple[Credential, datetime]] = {}
 
-    @contextmanager
-    def signing(self) -> Iterator[None]:
-        """A place at the signing table.
+    def credential(self, pass_type: str, team: str, now: datetime) -> Credential:
+        """As `identities.credential`, which looks at files and certificate each time: at most once a second.
 
-        Raises: Busy `too_many_passes`, if none is free soon: the phone tries again by itself.
+        Raises: as `identities.credential`.
         """
-        if not self._signing.acquire(timeout=WAIT_FOR_SIGNING_S):
-            text = "Very many cards are being fetched at the moment. Try again in a few seconds."
-            raise Busy("too_many_passes", text, retry_after_s=RETRY_AFTER_S)
-        try:
-            yield
-        finally:
-            self._signing.release()
+        found = self._credentials.get((pass_type, team))
+        if found and timedelta(0) <= now - found[1] < CREDENTIAL_TRUSTED:
+            return found[0]
+        credential = self.identities.credential(pass_type, at=now, team=team)
+        self._credentials[pass_type, team] = credential, now
+        return credential
 
 
 _ISSUERS: WeakKeyDictionary[World, Issuer] = WeakKeyDictionary()

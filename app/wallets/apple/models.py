@@ -37,6 +37,26 @@ class Registration(Base):
     )
 
 
+class Issue(Base):
+    """The oldest version of a card that its holder has downloaded lately: what a phone that registers now may hold."""
+
+    __tablename__ = "issue"
+
+    card_id: Mapped[int] = mapped_column(ForeignKey("card.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(BigId)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PhoneLimit(Base):
+    """Calls counted since a moment, for all processes together; `key` is a keyed digest of who called for what."""
+
+    __tablename__ = "phone_limit"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(Instant, index=True)
+    used: Mapped[int]
+
+
 class DeviceLog(Base):
     """A line a phone sent to the log call: untrusted, bounded, kept apart."""
 

@@ -4,62 +4,42 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.cards import holding
 from app.cards import service as cards
-from app.cards.models import Card, Programme
+from app.cards.models import Card
 from app.clock import milliseconds
 from app.db import rows_changed
 from app.errors import TooManyRequests
 from app.outbox import service as outbox
 from app.outbox.models import Target
+from app.wallets.apple import issues, limits
 from app.wallets.apple.models import Device, DeviceLog, Registration
-from passes.apple import tag as tags
 
 CHANNEL = "apple"
 LIVE_MAX = 20
 NEW_MAX_AN_HOUR = 30
-RELIST_AFTER = timedelta(minutes=10)
 LOG_ROWS_MAX = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """A card as its phone asks for it."""
-
-    card_id: int
-    version: int
-    modified_at: datetime
-
-
-def find(session: Session, pass_type: str, serial: str) -> Known | None:
-    """The card behind a pass; None if there is none of that type and serial."""
-    wanted = (
-        select(Card.id, Card.version, Card.modified_at)
-        .join(Programme, Programme.id == Card.programme_id)
-        .where(Card.serial == serial, Programme.pass_type_identifier == pass_type)
-    )
-    row = session.execute(wanted).one_or_none()
-    return Known(card_id=row.id, version=row.version, modified_at=row.modified_at) if row else None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A phone that says it holds a pass. `issued` is the version it probably holds, None if nobody knows."""
+    """A phone that says it holds a pass."""
 
     library_identifier: str
     push_token: str
     pass_type: str
     card_id: int
-    issued: int | None
 
 
 def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
     """Note that a phone holds a pass; True if that is new. Again: only the phone's push token is replaced.
 
     The card's row is locked first: a change that commits between reading the version and writing the target would
-    leave this phone behind for ever. Two at once collide on the unique keys; whoever loses repeats.
+    leave this phone behind for ever. It holds the version last downloaded, if that is known, and is owed the rest. Two
+    at once collide on the unique keys; whoever loses repeats.
 
     Raises: TooManyRequests `too_many_registrations`; NotFound, if the card has gone.
     """
@@ -70,82 +50,41 @@ def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
     ).one_or_none()
     is_new = registration is None
     if is_new:
+        is_first = holding.is_of_interest(session) and not _is_held(session, card.id)
         _make_room(session, card.id, arrival.push_token, now)
         session.add(
             Registration(device_id=device.id, card_id=card.id, pass_type_identifier=arrival.pass_type, created_at=now)
         )
         session.flush()
+        if is_first:
+            holding.installed(session, card.id, wallet=CHANNEL, now=now)
     _aim(session, card, device, arrival, is_new=is_new, now=now)
     if token_changed:
         _tell_again(session, device.id, now)
     return is_new
 
 
-def unregister(session: Session, *, library_identifier: str, card_id: int) -> bool:
+def unregister(session: Session, *, library_identifier: str, card_id: int, now: datetime) -> bool:
     """Note that a pass has left a phone; False if it was not registered there."""
     wanted = select(Device).where(Device.library_identifier == library_identifier)
     device = session.scalars(wanted.with_for_update()).one_or_none()
     if device is None:
         return False
-    return _let_go(session, device.id, [card_id]) > 0
+    is_gone = _let_go(session, device.id, [card_id]) > 0
+    if is_gone:
+        _say_left(session, [card_id], now)
+    return is_gone
 
 
-def changed_serials(
-    session: Session, *, library_identifier: str, pass_type: str, tag: str | None, now: datetime
-) -> tuple[list[str], str] | None:
-    """What a phone must fetch, and its new tag; None if nothing (or nobody) is known.
-
-    A pass is listed when its version differs from the tag's, and again once the phone was told of the version ten
-    minutes ago and has not fetched it.
-    """
-    wanted = (
-        select(Card.id, Card.serial, Card.version, Target.done, Target.fetched, Target.told_at)
-        .join(Registration, Registration.card_id == Card.id)
-        .join(Device, Device.id == Registration.device_id)
-        .outerjoin(
-            Target,
-            and_(Target.channel == CHANNEL, Target.card_id == Card.id, Target.address_id == Device.id),
-        )
-        .where(Device.library_identifier == library_identifier, Registration.pass_type_identifier == pass_type)
-        .order_by(Card.id)
-    )
-    rows = session.execute(wanted).all()
-    current = {row.id: row.version for row in rows}
-    due = tags.changed(current, tags.decode_tag(tag))
-    told_before_ms = milliseconds(now - RELIST_AFTER)
-    missed = {
-        row.id
-        for row in rows
-        if row.done is not None and row.fetched < row.version <= row.done and row.told_at <= told_before_ms
-    }
-    serials = [row.serial for row in rows if row.id in due | missed]
-    return (serials, tags.encode_tag(current)) if serials else None
-
-
-def was_told(session: Session, *, card_id: int, version: int) -> bool:
-    """Whether a download of this version is news about any phone that has been told of it, or is being told now."""
-    return session.scalar(select(Target.id).where(*_told(card_id, version)).limit(1)) is not None
-
-
-def note_fetched(session: Session, *, card_id: int, version: int) -> None:
-    """Credit a download, which names no phone, to those that were told: best effort.
-
-    A fast phone fetches before the answer of APNs is settled, so one that is just being told counts as well.
-    """
-    session.execute(
-        update(Target)
-        .where(*_told(card_id, version))
-        .values(fetched=version)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def forget_token(session: Session, push_token: str, *, dead_since: datetime) -> int:
+def forget_token(session: Session, push_token: str, *, dead_since: datetime, now: datetime) -> int:
     """Let go of every phone that last named this token at or before *dead_since*; how many phones."""
     dead = select(Device.id).where(Device.push_token == push_token, Device.token_updated_at <= dead_since)
     ids = list(session.scalars(dead.order_by(Device.id).with_for_update()))
+    held = select(Registration.card_id).where(Registration.device_id.in_(ids)).distinct()
+    card_ids = list(session.scalars(held)) if holding.is_of_interest(session) else []
     for device_id in ids:
         _let_go(session, device_id, None)
+    _say_left(session, card_ids, now)
     return len(ids)
 
 
@@ -164,14 +103,16 @@ def keep_log(
     session.execute(delete(DeviceLog).where(DeviceLog.id <= newest - rows_max))
 
 
-def _told(card_id: int, version: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Target.channel == CHANNEL,
-        Target.card_id == card_id,
-        Target.fetched < version,
-        Target.want >= version,
-        or_(Target.done >= version, Target.lease.is_not(None)),
-    )
+def _is_held(session: Session, card_id: int) -> bool:
+    return session.scalar(select(Registration.id).where(Registration.card_id == card_id).limit(1)) is not None
+
+
+def _say_left(session: Session, card_ids: Iterable[int], now: datetime) -> None:
+    """Of cards that left a phone: tell of those that are on none any more."""
+    if holding.is_of_interest(session):
+        for card_id in card_ids:
+            if not _is_held(session, card_id):
+                holding.uninstalled(session, card_id, wallet=CHANNEL, now=now)
 
 
 def _device(session: Session, arrival: Arrival, now: datetime) -> tuple[Device, bool]:
@@ -197,28 +138,29 @@ def _device(session: Session, arrival: Arrival, now: datetime) -> tuple[Device, 
 def _make_room(session: Session, card_id: int, push_token: str, now: datetime) -> None:
     """Phones have registered hundreds of times under ever new ids: one token counts once, and the oldest goes."""
     rows = session.execute(
-        select(Registration.device_id, Registration.created_at, Device.push_token)
+        select(Registration.device_id, Device.push_token)
         .join(Device, Device.id == Registration.device_id)
         .where(Registration.card_id == card_id)
         .order_by(Registration.created_at, Registration.id)
     ).all()
-    recent = sum(1 for row in rows if row.created_at > now - timedelta(hours=1))
-    if recent >= NEW_MAX_AN_HOUR:
-        raise _too_many()
+    if not limits.count(session, f"newcomer of card {card_id}", most=NEW_MAX_AN_HOUR, span=timedelta(hours=1), now=now):
+        raise too_many()
     same = [row.device_id for row in rows if row.push_token == push_token]
     others = [row.device_id for row in rows if row.push_token != push_token]
     for device_id in same + others[: max(0, len(others) - LIVE_MAX + 1)]:
         _let_go(session, device_id, [card_id])
 
 
-def _too_many() -> TooManyRequests:
+def too_many() -> TooManyRequests:
+    """What is said of a storm of registrations."""
     return TooManyRequests(
         "too_many_registrations", "This card was registered too often. Try later.", retry_after_s=3600
     )
 
 
 def _aim(session: Session, card: Card, device: Device, arrival: Arrival, *, is_new: bool, now: datetime) -> None:
-    holds = min(arrival.issued, card.version) if is_new and arrival.issued is not None else None
+    issued = issues.oldest(session, card.id, now) if is_new else None
+    holds = None if issued is None else min(issued, card.version)
     target = outbox.ensure_target(
         session,
         channel=CHANNEL,

@@ -1,5 +1,7 @@
 """The PassKit web service that phones speak to. Statuses are those that phones take as success, and 401; no HTML ever.
 
+The two calls that many phones make at once are answered in `herd`, before Flask.
+
 Source: Apple, Wallet Passes, "Adding a Web Service to Update Passes".
 """
 
@@ -7,7 +9,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -15,23 +17,14 @@ from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from app import web
-from app.errors import BadRequest, NotFound, TooManyRequests, Unauthorised
-from app.wallets.apple import download, registrations
-from app.wallets.apple.add import pass_token, signed_pass
-from app.wallets.apple.issuer import issuer
-from app.wallets.apple.limits import Allowance
-from app.wallets.apple.registrations import Arrival, Known
-from passes.apple.addresses import PASS_TYPE, SERIAL
+from app import failpoints, web
+from app.errors import BadRequest, NotFound
+from app.wallets.apple import access, registrations
+from app.wallets.apple.herd import Herd
+from app.wallets.apple.limits import Limit
+from app.wallets.apple.registrations import Arrival
 from passes.apple.devicelog import LOG_BYTES_MAX, LogLine, log_lines
-from passes.apple.webservice import (
-    DEVICE_ID,
-    REGISTER_BYTES_MAX,
-    is_authorized,
-    is_unmodified,
-    push_token,
-    serials_answer,
-)
+from passes.apple.webservice import DEVICE_ID, REGISTER_BYTES_MAX, push_token
 from passes.errors import CallbackError
 
 T = TypeVar("T")
@@ -44,14 +37,12 @@ SECRETS = re.compile(r"ApplePass \S+|[0-9a-fA-F]{32,}|(?<=for device )[^,;)]+|(?
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How often this process answers before it says: later."""
+    """How often somebody may call before the answer is: later. Addresses are shared, by a shop's network or a proxy."""
 
-    logs: Allowance = field(default_factory=lambda: Allowance(10, timedelta(minutes=1)))
-    logs_in_all: Allowance = field(default_factory=lambda: Allowance(120, timedelta(minutes=1)))
-    lists: Allowance = field(default_factory=lambda: Allowance(300, timedelta(minutes=1)))
-    new_registrations: Allowance = field(
-        default_factory=lambda: Allowance(registrations.NEW_MAX_AN_HOUR, timedelta(hours=1))
-    )
+    logs: Limit = field(default_factory=lambda: Limit("log", 10, timedelta(minutes=1)))
+    logs_in_all: Limit = field(default_factory=lambda: Limit("logs", 120, timedelta(minutes=1)))
+    registrations: Limit = field(default_factory=lambda: Limit("register", 200, timedelta(hours=1), block=20))
+    newcomers: Limit = field(default_factory=lambda: Limit("newcomer", 3000, timedelta(minutes=10), block=100))
 
 
 def install(app: Flask) -> None:
@@ -60,6 +51,7 @@ def install(app: Flask) -> None:
     web.csrf.exempt(blueprint)
     app.register_blueprint(blueprint)
     app.wsgi_app = _merging_slashes(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's documented way
+    app.wsgi_app = Herd(app.wsgi_app, web.world_of(app))  # type: ignore[method-assign]
 
 
 def _limits() -> Limits:
@@ -69,78 +61,35 @@ def _limits() -> Limits:
 
 @blueprint.post(REGISTRATION, strict_slashes=False)
 def register(device: str, pass_type: str, serial: str) -> Response:
-    known = _authorised(pass_type, serial)
     world = web.world()
-    now = world.clock()
+    card = access.authorised(world, request.environ, pass_type, serial)
     if not DEVICE_ID.fullmatch(device):
         raise BadRequest("bad_device", "A device library identifier has 1 to 128 letters, digits, dots and dashes.")
     try:
         token = push_token(_body(REGISTER_BYTES_MAX) or b"")
     except CallbackError as problem:
         raise BadRequest("bad_registration", f"The body must be JSON with a push token: {problem}.") from problem
-    issued = issuer(world).issues.oldest(known.card_id, now)
-    arrival = Arrival(
-        library_identifier=device, push_token=token, pass_type=pass_type, card_id=known.card_id, issued=issued
-    )
-
     limits = _limits()
-
-    def work(session: Session) -> bool:
-        is_new = registrations.register(session, arrival, now=now)
-        if is_new and not limits.new_registrations.take(str(known.card_id), now):
-            raise TooManyRequests("too_many_registrations", "This card was registered too often.", retry_after_s=3600)
-        return is_new
-
+    if not limits.registrations.take(world, device) or not limits.newcomers.take(world, str(request.remote_addr)):
+        raise registrations.too_many()
+    arrival = Arrival(library_identifier=device, push_token=token, pass_type=pass_type, card_id=card.card_id)
     try:
-        is_new = _repeated_on_collision(work)
+        is_new = _repeated_on_collision(lambda session: _register(session, arrival, world.clock()))
     except NotFound as gone:
-        raise _unknown() from gone
+        raise access.unknown() from gone
     return Response(status=201 if is_new else 200)
 
 
 @blueprint.delete(REGISTRATION, strict_slashes=False)
 def unregister(device: str, pass_type: str, serial: str) -> Response:
-    known = _authorised(pass_type, serial)
+    card = access.authorised(web.world(), request.environ, pass_type, serial)
     if DEVICE_ID.fullmatch(device):
         _repeated_on_collision(
-            lambda session: registrations.unregister(session, library_identifier=device, card_id=known.card_id)
+            lambda session: registrations.unregister(
+                session, library_identifier=device, card_id=card.card_id, now=web.world().clock()
+            )
         )
     return Response(status=200)
-
-
-@blueprint.get("/devices/<device>/registrations/<pass_type>", strict_slashes=False)
-def changed(device: str, pass_type: str) -> Response:
-    """Phones send no Authorization here: the device library identifier is the secret."""
-    world = web.world()
-    now = world.clock()
-    if not DEVICE_ID.fullmatch(device) or not PASS_TYPE.fullmatch(pass_type):
-        return Response(status=204)
-    if not _limits().lists.take(f"{request.remote_addr}:{device}", now):
-        raise TooManyRequests("too_many_lists", "This device asks too often.", retry_after_s=60)
-    with world.database.reading() as session:
-        found = registrations.changed_serials(
-            session,
-            library_identifier=device,
-            pass_type=pass_type,
-            tag=request.args.get("passesUpdatedSince"),
-            now=now,
-        )
-    if found is None:
-        return Response(status=204)
-    return Response(serials_answer(*found), mimetype="application/json")
-
-
-@blueprint.get("/passes/<pass_type>/<serial>", strict_slashes=False)
-def fetch(pass_type: str, serial: str) -> Response:
-    known = _authorised(pass_type, serial)
-    world = web.world()
-    if is_unmodified(request.headers.get("If-Modified-Since"), known.modified_at):
-        _note_fetched(known.card_id, known.version)
-        return download.unmodified(known.modified_at)
-    signed = signed_pass(world, known.card_id)
-    if request.method == "GET":
-        _note_fetched(signed.card_id, signed.version)
-    return download.answer(signed, f"{pass_type}.pkpass")
 
 
 @blueprint.post("/log", strict_slashes=False)
@@ -149,7 +98,7 @@ def log() -> Response:
     world = web.world()
     now = world.clock()
     limits = _limits()
-    allowed = limits.logs.take(str(request.remote_addr), now) and limits.logs_in_all.take("all", now)
+    allowed = limits.logs.take(world, str(request.remote_addr)) and limits.logs_in_all.take(world, "")
     lines = log_lines(_body(LOG_BYTES_MAX) or b"") if allowed else ()
     if lines:
         with contextlib.suppress(OperationalError):
@@ -157,25 +106,10 @@ def log() -> Response:
     return Response(status=200)
 
 
-def _authorised(pass_type: str, serial: str) -> Known:
-    """The card, if the phone shows its token. Unknown cards and wrong tokens are told alike, in the same time.
-
-    Raises: Unauthorised.
-    """
-    world = web.world()
-    if not PASS_TYPE.fullmatch(pass_type) or not SERIAL.fullmatch(serial):
-        raise _unknown()
-    # the raw header: Werkzeug's parsed form loses a token with an inner "="
-    authorised = is_authorized(request.environ.get("HTTP_AUTHORIZATION"), [pass_token(world, pass_type, serial)])
-    with world.database.reading() as session:
-        known = registrations.find(session, pass_type, serial)
-    if not authorised or known is None:
-        raise _unknown()
-    return known
-
-
-def _unknown() -> Unauthorised:
-    return Unauthorised("unauthorised", "There is no such pass with this authentication token.")
+def _register(session: Session, arrival: Arrival, now: datetime) -> bool:
+    is_new = registrations.register(session, arrival, now=now)
+    failpoints.reached("register.before_commit")
+    return is_new
 
 
 def _body(most_bytes: int) -> bytes | None:
@@ -192,16 +126,6 @@ def _repeated_on_collision(work: Callable[[Session], T]) -> T:
         with contextlib.suppress(IntegrityError):
             return web.world().database.transact(work)
     return web.world().database.transact(work)
-
-
-def _note_fetched(card_id: int, version: int) -> None:
-    """Best effort: a download that cannot be noted is still a download."""
-    database = web.world().database
-    with database.reading() as session:
-        news = registrations.was_told(session, card_id=card_id, version=version)
-    if news:
-        with contextlib.suppress(OperationalError):
-            database.transact(lambda s: registrations.note_fetched(s, card_id=card_id, version=version))
 
 
 def _masked(lines: Iterable[LogLine]) -> list[tuple[str, str]]:

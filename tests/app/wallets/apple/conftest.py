@@ -18,7 +18,7 @@ from app.sandbox.http_server import LocalServer
 from app.sandbox.sandbox import Sandbox
 from app.settings import Settings
 from app.wallets.apple import routes
-from app.wallets.apple.add import pass_token
+from app.wallets.apple.access import pass_token
 from app.world import World
 from tests import factories
 from tests.conftest import MovableClock, open_test_world, settings_for

@@ -22,7 +22,8 @@ from app.outbox.models import Target
 from app.outbox.rules import Lane
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.sandbox import Sandbox
-from app.wallets.apple.add import signed_pass
+from app.wallets.apple.add import signed_pass, signed_pass_by_link
+from app.wallets.apple.issuer import issuer
 from app.wallets.apple.models import Device, Registration
 from app.wallets.apple.push import AppleChannel
 from app.world import World
@@ -46,7 +47,7 @@ class Town:
         return self.card.serial
 
     def join(self) -> None:
-        verdict = self.phone.add(signed_pass(self.world, self.card.id).content)
+        verdict = self.phone.add(signed_pass_by_link(self.world, self.card.link).content)
         assert verdict.accepted, verdict.reasons
         assert self.phone.wait_until(lambda phone: phone.is_registered(self.serial) and phone.is_idle)
         self.deliver()
@@ -241,6 +242,7 @@ def test_what_the_phone_fetched_is_known(town: Town) -> None:
     town.earn(10_00)
     town.deliver()
     assert town.shows("balance", 1)
+    issuer(town.world).fetched.write()
 
     with town.world.database.reading() as session:
         target = session.scalars(select(Target)).one()

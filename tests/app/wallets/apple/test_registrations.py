@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
+from app.outbox import service as outbox
 from app.outbox.models import Target
 from app.outbox.rules import Lane
-from app.wallets.apple import registrations
+from app.wallets.apple import issues, registrations
+from app.wallets.apple.changes import changes
 from app.wallets.apple.models import Device, DeviceLog, Registration
 from app.wallets.apple.registrations import Arrival
 from app.world import World
@@ -35,8 +37,8 @@ def card(any_world: World) -> Card:
         return factories.card(session, factories.programme(session))
 
 
-def arrival(card: Card, device: str = "phone", token: str = "ab" * 32, issued: int | None = None) -> Arrival:
-    return Arrival(library_identifier=device, push_token=token, pass_type=TYPE, card_id=card.id, issued=issued)
+def arrival(card: Card, device: str = "phone", token: str = "ab" * 32) -> Arrival:
+    return Arrival(library_identifier=device, push_token=token, pass_type=TYPE, card_id=card.id)
 
 
 def register(world: World, one: Arrival) -> bool:
@@ -50,10 +52,8 @@ def register(world: World, one: Arrival) -> bool:
 
 
 def listed(world: World, tag: str | None = None, device: str = "phone") -> tuple[list[str], str] | None:
-    with world.database.reading() as session:
-        return registrations.changed_serials(
-            session, library_identifier=device, pass_type=TYPE, tag=tag, now=world.clock()
-        )
+    found = changes(world.database, device=device, pass_type=TYPE, tag=tag, now=world.clock())
+    return (list(found.serials), found.tag) if found.serials else None
 
 
 def touch(world: World, card: Card) -> None:
@@ -80,7 +80,7 @@ def test_a_change_that_commits_during_a_registration_is_owed_to_the_phone(any_wo
             barrier.wait(5)
             work()
 
-        one = arrival(card, f"phone {number}", f"{number:064x}", issued=1)
+        one = arrival(card, f"phone {number}", f"{number:064x}")
         racers = [
             threading.Thread(target=meet, args=(work,))
             for work in (lambda one=one: register(any_world, one), lambda: touch(any_world, card))
@@ -137,7 +137,7 @@ def test_a_phone_whose_last_card_leaves_is_forgotten(any_world: World, card: Car
 
     def leave(one: Card) -> int:
         with any_world.database.unit_of_work() as session:
-            registrations.unregister(session, library_identifier="phone", card_id=one.id)
+            registrations.unregister(session, library_identifier="phone", card_id=one.id, now=any_world.clock())
             return len(session.scalars(select(Device)).all())
 
     assert [leave(card), leave(second), leave(second)] == [1, 0, 0]
@@ -149,8 +149,8 @@ def test_a_dead_token_takes_only_phones_registered_before_its_death(
     register(any_world, arrival(card))
     died_at = clock.advance(minutes=1)
     with any_world.database.unit_of_work() as session:
-        early = registrations.forget_token(session, "ab" * 32, dead_since=died_at - timedelta(hours=1))
-        late = registrations.forget_token(session, "ab" * 32, dead_since=died_at)
+        early = registrations.forget_token(session, "ab" * 32, dead_since=died_at - timedelta(hours=1), now=died_at)
+        late = registrations.forget_token(session, "ab" * 32, dead_since=died_at, now=died_at)
 
     assert (early, late) == (0, 1)
 
@@ -158,7 +158,8 @@ def test_a_dead_token_takes_only_phones_registered_before_its_death(
 def test_what_was_told_ten_minutes_ago_and_not_fetched_is_listed_until_it_is(
     any_world: World, card: Card, clock: MovableClock
 ) -> None:
-    register(any_world, arrival(card, issued=1))
+    issues.note(any_world.database, card.id, 1, clock())
+    register(any_world, arrival(card))
     touch(any_world, card)
     told = listed(any_world)
     assert told is not None
@@ -169,9 +170,7 @@ def test_what_was_told_ten_minutes_ago_and_not_fetched_is_listed_until_it_is(
 
     assert listed(any_world, told[1]) == ([card.serial], told[1])
     with any_world.database.unit_of_work() as session:
-        assert registrations.was_told(session, card_id=card.id, version=2)
-        registrations.note_fetched(session, card_id=card.id, version=2)
-        assert not registrations.was_told(session, card_id=card.id, version=2)
+        outbox.note_fetched(session, {card.id: 2}, now_ms=milliseconds(clock()))
     assert listed(any_world, told[1]) is None
 
 

@@ -12,6 +12,8 @@ from app.cards.models import Card
 from app.clock import milliseconds
 from app.outbox.models import Target
 from app.outbox.service import Lane
+from app.wallets.apple.add import signed_pass_by_link
+from app.wallets.apple.issuer import issuer
 from app.wallets.apple.models import Device, DeviceLog, Registration
 from app.world import World
 from tests import factories
@@ -68,7 +70,7 @@ def test_a_registration_makes_a_target_that_wants_the_present_version(
 def test_a_phone_that_just_downloaded_the_pass_is_not_pushed_for_it(
     call: Caller, card: Card, token_of: Tokens, world: World
 ) -> None:
-    call("GET", pass_path(card), Authorization=token_of(card))
+    signed_pass_by_link(world, card.link)
 
     call("POST", registration_path(card), registration_body(), Authorization=token_of(card))
 
@@ -79,9 +81,9 @@ def test_a_phone_that_just_downloaded_the_pass_is_not_pushed_for_it(
 def test_a_change_between_download_and_registration_is_still_owed(
     call: Caller, card: Card, token_of: Tokens, world: World
 ) -> None:
-    call("GET", pass_path(card), Authorization=token_of(card))
+    signed_pass_by_link(world, card.link)
     change(world, card)
-    call("GET", pass_path(card), Authorization=token_of(card))
+    signed_pass_by_link(world, card.link)
 
     call("POST", registration_path(card), registration_body(), Authorization=token_of(card))
 
@@ -306,6 +308,7 @@ def test_a_phone_that_was_told_and_never_fetched_is_told_again_after_ten_minutes
     clock.advance(minutes=11)
     later = call("GET", list_path(tag=tag))
     call("GET", pass_path(card), Authorization=token_of(card))
+    issuer(world).fetched.write()
     after_the_fetch = call("GET", list_path(tag=tag))
 
     assert (at_once.status, later.status, after_the_fetch.status) == (204, 200, 204)
@@ -354,8 +357,9 @@ def test_a_fetch_is_credited_to_phones_that_were_told_or_are_being_told(
         session.scalars(select(Target)).one().lease = "being-sent"
 
     call("GET", pass_path(card), Authorization=token_of(card))
+    issuer(world).fetched.write()
 
-    assert [one.fetched for one in targets(world)] == [2]
+    assert [(one.fetched, one.fetched_at) for one in targets(world)] == [(2, milliseconds(world.clock()))]
 
 
 def test_a_fetch_of_what_nobody_was_told_is_credited_to_nobody(
@@ -365,6 +369,7 @@ def test_a_fetch_of_what_nobody_was_told_is_credited_to_nobody(
     change(world, card)
 
     call("GET", pass_path(card), Authorization=token_of(card))
+    issuer(world).fetched.write()
 
     assert [one.fetched for one in targets(world)] == [0]
 

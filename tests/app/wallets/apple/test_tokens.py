@@ -1,6 +1,5 @@
 """Bearer tokens: renewed in time, not too often, and the same for all threads."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import jwt
@@ -8,7 +7,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.wallets.apple.limits import Allowance
 from app.wallets.apple.tokens import ProviderTokens
 from passes.errors import IdentityError
 from tests.conftest import MovableClock
@@ -66,14 +64,3 @@ def test_a_file_that_is_no_key_says_so(tmp_path: Path, clock: MovableClock) -> N
         ProviderTokens(tmp_path / "bad.p8", key_id="ABCDE12345", clock=clock).current(TEAM)
     with pytest.raises(IdentityError, match="cannot be read"):
         ProviderTokens(tmp_path / "none.p8", key_id="ABCDE12345", clock=clock).current(TEAM)
-
-
-def test_an_allowance_is_per_key_and_comes_back(clock: MovableClock) -> None:
-    allowance = Allowance(2, timedelta(minutes=1), keys_max=2)
-
-    first = [allowance.take("a", clock()) for _ in range(3)]
-    other = allowance.take("b", clock())
-    clock.advance(minutes=1)
-    again = allowance.take("a", clock())
-
-    assert (first, other, again) == ([True, True, False], True, True)

@@ -1,0 +1,252 @@
+"""What all cards of a programme share: its look, tiers, stores, rewards, and what its offers promise."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.cards.design import Design
+from app.cards.models import Programme, Store, Tier
+from app.ledger.models import Reward
+from app.offers.models import Occurrence, Offer
+
+R = TypeVar("R", Store, Reward, Offer)
+
+# made once: writing a statement anew costs more than running it
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_PROGRAMMES = (
+    select(Programme)
+    .where(Programme.id.in_(_IDS))
+    .options(selectinload(Programme.tiers))
+    .execution_options(populate_existing=True)
+)
+_STORES = select(Store).where(Store.programme_id.in_(_IDS)).order_by(Store.id)
+_REWARDS = select(Reward).where(Reward.programme_id.in_(_IDS), Reward.active).order_by(Reward.points, Reward.id)
+_OPEN = select(Offer).where(Offer.programme_id.in_(_IDS), Offer.state == "live").order_by(Offer.ends_at, Offer.id)
+_OVER = select(Offer.programme_id, Offer.tier_id, Offer.starts_at).where(
+    Offer.programme_id.in_(_IDS),
+    Offer.announce,
+    Offer.state.in_(("ended", "cancelled")),
+    Offer.starts_at >= bindparam("since"),
+    Offer.id.in_(select(Occurrence.offer_id).where(Occurrence.kind == "start", Occurrence.status == "fired")),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierView:
+    """A level; `texts` holds its name by language where it differs from `name`."""
+
+    id: int
+    position: int
+    name: str
+    texts: Mapping[str, str]
+    threshold_minor: int
+    background_color: str | None
+
+    def name_in(self, language: str) -> str:
+        return self.texts.get(language) or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferView:
+    """A live offer; `texts` is {language: {"title": …, "body": …}}, `title` and `body` stand where a language lacks."""
+
+    id: int
+    public_id: str
+    title: str
+    body: str
+    texts: Mapping[str, Mapping[str, str]]
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+    announce: bool
+
+    def title_in(self, language: str) -> str:
+        return self.texts.get(language, {}).get("title") or self.title
+
+    def body_in(self, language: str) -> str:
+        return self.texts.get(language, {}).get("body") or self.body
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardView:
+    """Something that points buy."""
+
+    id: int
+    public_id: str
+    name: str
+    texts: Mapping[str, str]
+    points: int
+
+    def name_in(self, language: str) -> str:
+        return self.texts.get(language) or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreView:
+    """A shop; degrees are None where nobody entered them."""
+
+    id: int
+    public_id: str
+    name: str
+    timezone: str
+    latitude: float | None
+    longitude: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammeView:
+    """The programme, its look and everything in it that is the same for all members. Tiers rise, rewards by points."""
+
+    id: int
+    public_id: str
+    slug: str
+    name: str
+    currency: str
+    timezone: str
+    language: str
+    status: str
+    pass_type_identifier: str
+    team_identifier: str
+    organization_name: str
+    description: str
+    design: Design
+    design_version: int
+    tiers: tuple[TierView, ...]
+    stores: tuple[StoreView, ...]
+    rewards: tuple[RewardView, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Facts:
+    """A programme as its cards show it, as of one `revision` of it; what was read again is another.
+
+    `opened`: the offers that were opened and not yet closed, each with the tier that it is for (None: all), the soonest
+    to end first. `over`: (tier, start) of announcements that came after the oldest of these and are gone.
+    """
+
+    revision: int
+    programme: ProgrammeView
+    opened: tuple[tuple[int | None, OfferView], ...]
+    over: tuple[tuple[int | None, datetime], ...]
+
+    def offers_for(self, tier_id: int | None, now: datetime) -> tuple[OfferView, ...]:
+        """What stands on a card of that tier at *now*; an offer whose end has come is off, closed or not."""
+        return tuple(
+            offer
+            for tier, offer in self.opened
+            if (tier is None or tier == tier_id) and offer.starts_at <= now < offer.ends_at
+        )
+
+    def is_news(self, latest: OfferView | None, tier_id: int | None) -> bool:
+        """Whether no later announcement for that tier has come and gone."""
+        return latest is not None and all(
+            start < latest.starts_at for tier, start in self.over if tier is None or tier == tier_id
+        )
+
+
+def facts(session: Session, programme_ids: Iterable[int]) -> dict[int, Facts]:
+    """Read what programmes' cards share, by programme id, in a fixed number of statements. Unknown ids are left out.
+
+    The revision is read first: what is read after it may be newer than it says, and is never older.
+    """
+    ids = sorted(set(programme_ids))
+    rows = session.scalars(_PROGRAMMES, {"ids": ids}).all()
+    stores = _by_programme(session.scalars(_STORES, {"ids": ids}))
+    rewards = _by_programme(session.scalars(_REWARDS, {"ids": ids}))
+    opened = _by_programme(session.scalars(_OPEN, {"ids": ids}))
+    over = _over(session, ids, [offer for each in opened.values() for offer in each])
+    return {
+        row.id: Facts(
+            revision=row.revision,
+            programme=_programme(row, stores[row.id], rewards[row.id]),
+            opened=tuple((offer.tier_id, offer_view(offer)) for offer in opened[row.id]),
+            over=tuple(over[row.id]),
+        )
+        for row in rows
+    }
+
+
+def offer_view(offer: Offer) -> OfferView:
+    """An offer as plain values, also one that is not live yet."""
+    return OfferView(
+        id=offer.id,
+        public_id=offer.public_id,
+        title=offer.title,
+        body=offer.body,
+        texts=offer.texts,
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        timezone=offer.timezone,
+        announce=offer.announce,
+    )
+
+
+def _by_programme(rows: Iterable[R]) -> dict[int, list[R]]:
+    found: dict[int, list[R]] = defaultdict(list)
+    for row in rows:
+        found[row.programme_id].append(row)
+    return found
+
+
+def _over(
+    session: Session, programme_ids: Collection[int], opened: Iterable[Offer]
+) -> dict[int, list[tuple[int | None, datetime]]]:
+    started = [offer.starts_at for offer in opened if offer.announce]
+    found: dict[int, list[tuple[int | None, datetime]]] = defaultdict(list)
+    if started:
+        for row in session.execute(_OVER, {"ids": programme_ids, "since": min(started)}):
+            found[row.programme_id].append((row.tier_id, row.starts_at))
+    return found
+
+
+def _programme(row: Programme, stores: Iterable[Store], rewards: Iterable[Reward]) -> ProgrammeView:
+    return ProgrammeView(
+        id=row.id,
+        public_id=row.public_id,
+        slug=row.slug,
+        name=row.name,
+        currency=row.currency,
+        timezone=row.timezone,
+        language=row.language,
+        status=row.status,
+        pass_type_identifier=row.pass_type_identifier,
+        team_identifier=row.team_identifier,
+        organization_name=row.organization_name,
+        description=row.description,
+        design=Design.parse(row.design),
+        design_version=row.design_version,
+        tiers=tuple(_tier(tier) for tier in row.tiers),
+        stores=tuple(_store(store) for store in stores),
+        rewards=tuple(_reward(reward) for reward in rewards),
+    )
+
+
+def _tier(row: Tier) -> TierView:
+    return TierView(
+        id=row.id,
+        position=row.position,
+        name=row.name,
+        texts=row.texts,
+        threshold_minor=row.threshold_minor,
+        background_color=row.background_color,
+    )
+
+
+def _store(row: Store) -> StoreView:
+    return StoreView(
+        id=row.id,
+        public_id=row.public_id,
+        name=row.name,
+        timezone=row.timezone,
+        latitude=row.latitude,
+        longitude=row.longitude,
+    )
+
+
+def _reward(row: Reward) -> RewardView:
+    return RewardView(id=row.id, public_id=row.public_id, name=row.name, texts=row.texts, points=row.points)
