@@ -82,6 +82,12 @@ def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime)
     return Replay(status=found.status, answer=found.answer)
 
 
+def is_known(session: Session, scope: str, key: str) -> bool:
+    """Whether a request with this key was seen before."""
+    query = select(RequestKey.key).where(RequestKey.scope == scope, RequestKey.key == key)
+    return session.scalar(query) is not None
+
+
 def finish(session: Session, scope: str, key: str, *, status: int, answer: str) -> None:
     """Keep the answer in the same transaction as what it reports."""
     session.execute(_FINISH, {"in_scope": scope, "of_key": key, "status": status, "answer": answer})

@@ -74,7 +74,8 @@ class Operation:
     """One call of the API: how it is asked, what it needs, what it answers.
 
     `moves_points`: the Idempotency-Key is required and kept for ever. `refusals`: statuses besides those that every
-    call of its kind may answer.
+    call of its kind may answer. `prepare` judges a new body where that takes the network, before any transaction.
+    `holds_secret`: the answer is kept sealed for who repeats the request.
     """
 
     method: str
@@ -89,6 +90,8 @@ class Operation:
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     moves_points: bool = False
+    prepare: Callable[[Settings, Body], None] | None = None
+    holds_secret: bool = False
     refusals: tuple[int, ...] = ()
     description: str = ""
 

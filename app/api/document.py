@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from flask_smorest import Api, Blueprint
 
-from app.api import outgoing
+from app.api import outgoing, webhook_events
 from app.api.calls import Operation
 
 INFO = (
@@ -130,12 +130,12 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     """Rules that the schemas of bodies check and their generated description cannot say."""
     redemption = document["components"]["schemas"]["NewRedemption"]
     redemption["oneOf"] = [{"required": [name]} for name in ("points", "reward", "offer")]
-    return document
+    return {**document, "webhooks": webhook_events.described()}
 
 
 def as_3_0(document: Mapping[str, Any]) -> dict[str, Any]:
     """The same document for tools that do not read OpenAPI 3.1 yet: "null" among the types becomes `nullable`."""
-    older: dict[str, Any] = _older(document)
+    older: dict[str, Any] = _older({name: part for name, part in document.items() if name != "webhooks"})
     older["openapi"] = "3.0.3"
     return older
 

@@ -1,5 +1,6 @@
 """The API's door: who calls, what they send, the same answer for the same request, one transaction."""
 
+import base64
 import json
 from collections.abc import Callable
 from functools import cache
@@ -11,8 +12,8 @@ from sqlalchemy.orm import Session
 from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import UnsupportedMediaType
 
-from app import idempotency
-from app.api import bodies, cards, document, members, offers, programmes, transactions
+from app import failpoints, idempotency
+from app.api import bodies, cards, document, members, offers, programmes, transactions, webhooks
 from app.api.calls import Call, Caller, Operation
 from app.api.limits import Buckets
 from app.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *cards.OPERATIONS,
     *transactions.OPERATIONS,
     *offers.OPERATIONS,
+    *webhooks.OPERATIONS,
 )
 PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 LIMITS = "tessera-api-limits"
@@ -130,19 +132,43 @@ def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) 
     scope = _scope(operation, values["caller"])
     digest = idempotency.request_hash(request.method, request.path, raw)
     body = bodies.loaded(schema, _json(raw)) if schema else {}
+    if operation.prepare and not (key and _is_known(scope, key)):
+        operation.prepare(parts.settings, body)
 
     def work(session: Session) -> tuple[int, str, bool]:
         earlier = idempotency.begin(session, scope, key, digest, now=now) if key else None
         if earlier is not None:
-            return earlier.status, earlier.answer, True
+            return earlier.status, _opened(operation, earlier.answer), True
+        _reached("sale.begun", operation)
         call = Call(session=session, now=now, settings=parts.settings, body=body, **values)
         text = _text(operation.work(call))
         if key:
-            idempotency.finish(session, scope, key, status=operation.status, answer=text)
+            idempotency.finish(session, scope, key, status=operation.status, answer=_kept(operation, text))
+        _reached("sale.before_commit", operation)
         return operation.status, text, False
 
     status, text, replayed = parts.database.transact(work)
+    _reached("sale.committed", operation)
     return _answer(status, text, replayed=replayed)
+
+
+def _reached(point: str, operation: Operation) -> None:
+    if operation.moves_points:
+        failpoints.reached(point)
+
+
+def _is_known(scope: str, key: str) -> bool:
+    with world().database.reading() as session:
+        return idempotency.is_known(session, scope, key)
+
+
+def _kept(operation: Operation, text: str) -> str:
+    """An answer as it is stored for who repeats the request: sealed, if it holds a secret."""
+    return base64.b64encode(world().vault.seal(text.encode())).decode() if operation.holds_secret else text
+
+
+def _opened(operation: Operation, kept: str) -> str:
+    return world().vault.open(base64.b64decode(kept)).decode() if operation.holds_secret else kept
 
 
 def _key(operation: Operation) -> str | None:

@@ -53,7 +53,7 @@ def test_every_call_is_described_and_says_how_it_may_be_refused(app: Flask, clie
     }
 
     assert [one["name"] for one in document(client)["tags"]] == [
-        "programmes", "stores", "rewards", "members", "cards", "transactions", "offers",
+        "programmes", "stores", "rewards", "members", "cards", "transactions", "offers", "webhooks",
     ]  # fmt: skip
     assert described == served == {label(one) for one in OPERATIONS}
     for path, calls in paths.items():
