@@ -19,9 +19,14 @@ from app.offers.models import Offer
 from app.offers.service import OfferDraft
 from app.outbox.models import Message
 from app.outbox.service import Lane
+from app.wallets.apple import registrations
+from app.wallets.apple.registrations import Arrival
+from app.wallets.google import events as google_events
+from app.wallets.google import service as google
 from app.webhooks import endpoints, kinds, listeners, service
 from app.webhooks.models import Event
 from app.world import World
+from passes.google.callback import CallbackEvent, EventType
 from tests import factories
 from tests.app.webhooks.conftest import House
 
@@ -216,3 +221,80 @@ def test_for_one_card_later_numbers_mean_later_versions(any_house: House) -> Non
 
     told = sorted((one.event["sequence"], one.event["data"]["card"]["version"]) for one in house.sink.received)
     assert [version for _, version in told] == [2, 3, 4, 5, 6]
+
+
+def arrive(house: House, phone: str) -> None:
+    arrival = Arrival(
+        library_identifier=phone, push_token=phone * 8, pass_type="pass.com.example.kahve", card_id=house.card.id
+    )
+    with house.world.database.unit_of_work() as session:
+        registrations.register(session, arrival, now=house.world.clock())
+
+
+def leave(house: House, phone: str) -> None:
+    with house.world.database.unit_of_work() as session:
+        registrations.unregister(session, library_identifier=phone, card_id=house.card.id, now=house.world.clock())
+
+
+def test_the_first_iphone_installs_a_card_and_the_last_one_takes_it_off(any_house: House) -> None:
+    house = any_house
+    house.listen(events=["card.installed", "card.uninstalled"])
+    first, second = "aaaaaaaa", "bbbbbbbb"
+
+    arrive(house, first)
+    arrive(house, first)
+    arrive(house, second)
+    leave(house, first)
+    leave(house, first)
+    leave(house, second)
+
+    assert [(one["type"], one["data"]["wallet"]) for one in said(house)] == [
+        ("card.installed", "apple"),
+        ("card.uninstalled", "apple"),
+    ]
+    assert said(house)[0]["data"]["card"]["number"] == house.card.number
+
+
+def test_a_dead_phone_takes_its_cards_off(any_house: House) -> None:
+    house = any_house
+    house.listen(events=["card.installed", "card.uninstalled"])
+    arrive(house, "aaaaaaaa")
+
+    with house.world.database.unit_of_work() as session:
+        now = house.world.clock()
+        registrations.forget_token(session, "aaaaaaaa" * 8, dead_since=now, now=now)
+
+    assert [one["type"] for one in said(house)] == ["card.installed", "card.uninstalled"]
+
+
+def called_back(house: House, kind: EventType, nonce: str) -> None:
+    now = house.world.clock()
+    event = CallbackEvent(
+        event=kind,
+        object_id="3388.card",
+        class_id="3388.class",
+        nonce=nonce,
+        expires_at=now + timedelta(hours=1),
+        count=1,
+    )
+    with house.world.database.unit_of_work() as session:
+        google_events.apply(session, event, now=now)
+
+
+def test_google_s_first_save_and_last_removal_are_told_once(any_house: House) -> None:
+    house = any_house
+    house.listen(events=["card.installed", "card.uninstalled"])
+    with house.world.database.unit_of_work() as session:
+        google.object_row(session, card_id=house.card.id, object_id="3388.card", now=house.world.clock())
+
+    called_back(house, EventType.DELETE, "n0")
+    called_back(house, EventType.SAVE, "n1")
+    called_back(house, EventType.SAVE, "n1")
+    called_back(house, EventType.SAVE, "n2")
+    called_back(house, EventType.DELETE, "n3")
+    called_back(house, EventType.DELETE, "n4")
+
+    assert [(one["type"], one["data"]["wallet"]) for one in said(house)] == [
+        ("card.installed", "google"),
+        ("card.uninstalled", "google"),
+    ]
