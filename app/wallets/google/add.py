@@ -155,7 +155,8 @@ def _check(world: World, client: GoogleClient, sender_id: int, done: Exchange) -
 def _learn(session: Session, world: World, client: GoogleClient, sender_id: int, answer: Answer) -> None:
     if answer.meaning is Meaning.RATE:
         now_ms = milliseconds(world.clock())
-        pace.slow_down(session, sender_id, retry_after_s=answer.retry_after_s, now_ms=now_ms)
+        budget = Pace(rate_per_s=world.settings.google_rate)
+        pace.slow_down(session, sender_id, budget, retry_after_s=answer.retry_after_s, now_ms=now_ms)
     elif answer.opens:
         pace.open_until_mended(session, sender_id, client.words_for_breaker(answer))
 
