@@ -77,7 +77,7 @@ def show_status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say(json.dumps([_as_json(one) for one in found]))
     for one in [] if arguments.json else found:
-        say(f"{one.severity.value:8} {one.sentence} {one.hint}".rstrip())
+        say(" ".join(part for part in (f"{one.severity.value:8}", one.sentence, one.standby, one.hint) if part))
     if not found and not arguments.json:
         say("No pass type is in use and no certificate is in place; make a request with: tessera certs csr PASS_TYPE")
     return 1 if any(one.severity is Severity.BROKEN for one in found) else 0
@@ -125,4 +125,5 @@ def _as_json(one: Finding) -> dict[str, object]:
         "hint": one.hint,
         "days_left": one.days_left,
         "expires_at": one.expires_at.isoformat() if one.expires_at else None,
+        "standby": one.standby,
     }

@@ -1,4 +1,8 @@
-"""The pass certificates in `certs/<pass type>/`: loaded once, looked at again when a file changes."""
+"""The pass certificates in `certs/<pass type>/`: loaded once, looked at again when a file changes.
+
+While a certificate is renewed there are two: the new one in the folder itself, the one before it in `previous/`. The
+new one signs and pushes as soon as it can be used; the old one stands by until it expires.
+"""
 
 import threading
 from collections.abc import Iterable
@@ -20,6 +24,9 @@ SHIPPED_INTERMEDIATE = Path(__file__).parent / "wwdr.pem"
 WARN_DAYS = 60
 URGENT_DAYS = 7
 
+PREVIOUS = "previous"
+FILES = ("certificate.pem", "key.pem", "wwdr.pem")
+
 Stamp = tuple[tuple[int, int] | None, ...]
 
 
@@ -33,7 +40,10 @@ class Severity(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What `doctor` and the admin page say of one pass type. `days_left` is None where nothing could be loaded."""
+    """What `doctor` and the admin page say of one pass type. `days_left` is None where nothing could be loaded.
+
+    `standby` speaks of the certificate before this one, while there is one.
+    """
 
     pass_type: str
     severity: Severity
@@ -41,6 +51,7 @@ class Finding:
     hint: str
     days_left: int | None
     expires_at: datetime | None
+    standby: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +79,12 @@ class _Loaded:
     credential: Credential | None
     fault: str
 
+    def unusable(self, at: datetime, pass_type: str, team: str | None) -> str:
+        """Why this cannot sign at that moment; empty if it can."""
+        if self.credential is None:
+            return self.fault
+        return "; ".join(self.credential.signer.identity.problems(at=at, pass_type=pass_type, team=team))
+
 
 class Identities:
     """The credentials of one certs folder; safe to share between threads."""
@@ -76,19 +93,25 @@ class Identities:
         self._certs_dir = certs_dir
         self._password = password
         self._lock = threading.Lock()
-        self._loaded: dict[str, _Loaded] = {}
+        self._loaded: dict[Path, _Loaded] = {}
 
     def credential(self, pass_type: str, *, at: datetime, team: str | None = None) -> Credential:
-        """The credential that may sign passes of this type (and team) at that moment.
+        """The credential that signs passes of this type (and team) at that moment.
 
         Raises: Busy `no_pass_certificate` with the reason, in words, if there is none.
         """
-        loaded = self._load(pass_type)
-        if loaded.credential is None:
-            raise self.refusal(pass_type, loaded.fault)
-        if problems := loaded.credential.signer.identity.problems(at=at, pass_type=pass_type, team=team):
-            raise self.refusal(pass_type, "; ".join(problems))
-        return loaded.credential
+        return self.credentials(pass_type, at=at, team=team)[0]
+
+    def credentials(self, pass_type: str, *, at: datetime, team: str | None = None) -> list[Credential]:
+        """The credentials that are good at that moment, at least one: the newest, then the one it replaced.
+
+        Raises: as `credential`.
+        """
+        found = [self._load(pass_type), self._load(pass_type, PREVIOUS)]
+        good = [one.credential for one in found if one.credential and not one.unusable(at, pass_type, team)]
+        if not good:
+            raise self.refusal(pass_type, found[0].unusable(at, pass_type, team))
+        return good
 
     def signer(self, pass_type: str, *, at: datetime, team: str | None = None) -> Signer:
         """As `credential`, for signing alone.
@@ -112,50 +135,36 @@ class Identities:
 
     def finding(self, pass_type: str, *, at: datetime, team: str | None = None) -> Finding:
         """The state of one pass type, in words; *team* is checked where a programme names one."""
-        loaded = self._load(pass_type)
-        folder = self._certs_dir / pass_type
+        loaded, before = self._load(pass_type), self._load(pass_type, PREVIOUS)
+        standby = before.credential if not before.unusable(at, pass_type, team) else None
+        fault = loaded.unusable(at, pass_type, team)
         if loaded.credential is None:
             hint = Sentence(
                 "Put certificate.pem and key.pem into %(folder)s, or run: tessera certs csr %(pass_type)s",
-                folder=folder,
+                folder=self._certs_dir / pass_type,
                 pass_type=pass_type,
             )
-            return _broken(pass_type, loaded.fault, hint)
-        identity = loaded.credential.signer.identity
-        days, expires_at = identity.days_left(at), identity.valid_until
-        if problems := identity.problems(at=at, pass_type=pass_type, team=team):
+        else:
             hint = Sentence(
                 "Renew it: tessera certs csr %(pass_type)s, then tessera certs import. The till goes on meanwhile.",
                 pass_type=pass_type,
             )
-            return _broken(pass_type, "; ".join(problems), hint, days_left=days, expires_at=expires_at)
-        sentence = Sentence(
-            "The certificate of %(pass_type)s is valid until %(day)s (%(days)s days).",
-            pass_type=pass_type,
-            day=f"{expires_at:%Y-%m-%d}",
-            days=days,
-        )
-        renew = Sentence("Renew it before then: tessera certs csr %(pass_type)s", pass_type=pass_type)
-        is_urgent = days <= WARN_DAYS
-        return Finding(
-            pass_type=pass_type,
-            severity=Severity.WARNING if is_urgent else Severity.FINE,
-            sentence=sentence,
-            hint=renew if is_urgent else "",
-            days_left=days,
-            expires_at=expires_at,
-        )
+        if fault and standby is not None:
+            return _stepped_in(pass_type, fault, hint, standby, at)
+        if fault or loaded.credential is None:
+            return _broken(pass_type, fault, hint, loaded.credential, at)
+        return _fine(pass_type, loaded.credential, standby, at)
 
-    def _load(self, pass_type: str) -> _Loaded:
+    def _load(self, pass_type: str, inner: str = "") -> _Loaded:
         if not PASS_TYPE.fullmatch(pass_type):
             return _Loaded(stamp=(), credential=None, fault=f"{pass_type[:60]!r} is no pass type identifier")
-        folder = self._certs_dir / pass_type
-        paths = (folder / "certificate.pem", folder / "key.pem", folder / "wwdr.pem")
+        folder = self._certs_dir / pass_type / inner
+        paths = (folder / FILES[0], folder / FILES[1], folder / FILES[2])
         stamp = tuple(_stamp(path) for path in paths)
         with self._lock:
-            known = self._loaded.get(pass_type)
+            known = self._loaded.get(folder)
             if known is None or known.stamp != stamp:
-                known = self._loaded[pass_type] = self._read(paths, stamp)
+                known = self._loaded[folder] = self._read(paths, stamp)
             return known
 
     def _read(self, paths: tuple[Path, Path, Path], stamp: Stamp) -> _Loaded:
@@ -186,16 +195,58 @@ class Identities:
         return self._password.encode() if self._password and encrypted else None
 
 
-def _broken(
-    pass_type: str, fault: str, hint: str, *, days_left: int | None = None, expires_at: datetime | None = None
-) -> Finding:
+def _broken(pass_type: str, fault: str, hint: str, credential: Credential | None, at: datetime) -> Finding:
     return Finding(
         pass_type=pass_type,
         severity=Severity.BROKEN,
         sentence=Sentence("Passes of %(pass_type)s cannot be signed: %(fault)s.", pass_type=pass_type, fault=fault),
         hint=hint,
-        days_left=days_left,
-        expires_at=expires_at,
+        days_left=credential.signer.identity.days_left(at) if credential else None,
+        expires_at=credential.signer.identity.valid_until if credential else None,
+    )
+
+
+def _stepped_in(pass_type: str, fault: str, hint: str, standby: Credential, at: datetime) -> Finding:
+    identity = standby.signer.identity
+    sentence = Sentence(
+        "The new certificate of %(pass_type)s cannot be used: %(fault)s. The one before it signs until %(day)s.",
+        pass_type=pass_type,
+        fault=fault,
+        day=f"{identity.valid_until:%Y-%m-%d}",
+    )
+    return Finding(
+        pass_type=pass_type,
+        severity=Severity.WARNING,
+        sentence=sentence,
+        hint=hint,
+        days_left=identity.days_left(at),
+        expires_at=identity.valid_until,
+    )
+
+
+def _fine(pass_type: str, credential: Credential, standby: Credential | None, at: datetime) -> Finding:
+    identity = credential.signer.identity
+    days = identity.days_left(at)
+    is_urgent = days <= WARN_DAYS
+    renew = Sentence("Renew it before then: tessera certs csr %(pass_type)s", pass_type=pass_type)
+    sentence = Sentence(
+        "The certificate of %(pass_type)s is valid until %(day)s (%(days)s days).",
+        pass_type=pass_type,
+        day=f"{identity.valid_until:%Y-%m-%d}",
+        days=days,
+    )
+    return Finding(
+        pass_type=pass_type,
+        severity=Severity.WARNING if is_urgent else Severity.FINE,
+        sentence=sentence,
+        hint=renew if is_urgent else "",
+        days_left=days,
+        expires_at=identity.valid_until,
+        standby=""
+        if standby is None
+        else Sentence(
+            "The one before it stands by until %(day)s.", day=f"{standby.signer.identity.valid_until:%Y-%m-%d}"
+        ),
     )
 
 

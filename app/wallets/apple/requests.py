@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from app.errors import Unprocessable
-from app.wallets.apple.identities import SHIPPED_INTERMEDIATE
+from app.wallets.apple.identities import FILES, PREVIOUS, SHIPPED_INTERMEDIATE
 from passes.apple.addresses import PASS_TYPE, TEAM
 from passes.apple.identity import Identity
 
@@ -66,6 +66,8 @@ def import_certificate(
 ) -> Identity:
     """Check what Apple issued against the key that waits (or the one in use) and put both in place.
 
+    What was in use and is still good stands by in `previous/` until it expires: see `identities`.
+
     `teams`: the team of each pass type that a programme uses. The intermediate is chosen among the one given, the one
     in the folder and the shipped one; nothing is changed unless everything fits.
 
@@ -92,6 +94,7 @@ def import_certificate(
         password=_password_bytes(password) if encrypted else None,
     )
     identity.check(at=now, pass_type=pass_type, team=(teams or {}).get(pass_type))
+    _keep_previous(folder, identity, now)
     _put_in_place(folder, identity)
     if key_file.name == WAITING_KEY:
         key_file.replace(folder / "key.pem")
@@ -119,6 +122,23 @@ def make_development_identity(certs_dir: Path, var_dir: Path, pass_type: str, te
     _write(folder / "certificate.pem", leaf.public_bytes(serialization.Encoding.PEM))
     _write(folder / "wwdr.pem", middle.public_bytes(serialization.Encoding.PEM))
     return home / "root.pem"
+
+
+def _keep_previous(folder: Path, renewed: Identity, now: datetime) -> None:
+    """Copy what is in use beside the new one, first of all: a reader never finds neither."""
+    try:
+        current = x509.load_pem_x509_certificate((folder / "certificate.pem").read_bytes())
+    except (OSError, ValueError):
+        return
+    if current == renewed.certificate or current.not_valid_after_utc <= now:
+        return
+    previous = folder / PREVIOUS
+    previous.mkdir(exist_ok=True, mode=0o700)
+    for name in FILES:
+        if (folder / name).exists():
+            _write(previous / name, (folder / name).read_bytes())
+        else:
+            (previous / name).unlink(missing_ok=True)
 
 
 def _put_in_place(folder: Path, identity: Identity) -> None:

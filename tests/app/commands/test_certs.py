@@ -118,6 +118,23 @@ def test_renewing_keeps_the_old_key_in_use_until_the_new_certificate_is_here(she
     )
 
 
+def test_what_a_renewal_replaces_stands_by_until_it_expires(shell: Shell, apple: Authority) -> None:
+    first = answered(apple, requested(shell))
+    imported(shell, apple, first)
+    folder = shell.folder / "certs" / TYPE
+    old = {name: (folder / name).read_bytes() for name in ("certificate.pem", "key.pem", "wwdr.pem")}
+
+    imported(shell, apple, answered(apple, requested(shell)))
+    renewed_again = shell("certs", "import", folder / "certificate.pem")
+    status = shell("certs", "status")
+
+    kept = folder / "previous"
+    assert {file.name: file.read_bytes() for file in kept.iterdir()} == old
+    assert {stat.S_IMODE(file.stat().st_mode) for file in kept.iterdir()} == {0o600}
+    assert renewed_again.code == 0, "the same certificate twice changes nothing"
+    assert f"The one before it stands by until {first.certificate.not_valid_after_utc:%Y-%m-%d}" in status.out
+
+
 def test_what_does_not_fit_is_refused_and_changes_nothing(shell: Shell, apple: Authority) -> None:
     request = requested(shell)
     before = everything(shell)

@@ -131,3 +131,61 @@ def test_the_shipped_intermediate_is_apples_g4() -> None:
     shipped = x509.load_pem_x509_certificate(SHIPPED_INTERMEDIATE.read_bytes())
 
     assert shipped.fingerprint(SHA256()).hex() == "ea4757885538dd8cb59ff4556f676087d83c85e70902c122e42c0808b5bce14c"
+
+
+def renewed(folder: Path, authority: Authority, good: PassCertificate, **over: object) -> Path:
+    """The folder of a pass type whose certificate has been renewed while the old one is valid."""
+    own = put(folder, good)
+    (own / "previous").mkdir()
+    for file in ("certificate.pem", "key.pem", "wwdr.pem"):
+        (own / file).rename(own / "previous" / file)
+    return put(folder, authority.issue_pass_certificate(TYPE, TEAM, **over))  # type: ignore[arg-type]
+
+
+def test_at_a_renewal_the_new_certificate_signs_and_the_old_one_stands_by(
+    tmp_path: Path, authority: Authority, good: PassCertificate
+) -> None:
+    own = renewed(tmp_path, authority, good)
+    identities = Identities(tmp_path)
+
+    newest, before = identities.credentials(TYPE, at=authority.now, team=TEAM)
+    (finding,) = identities.problems([(TYPE, TEAM)], at=authority.now)
+
+    assert before.signer.identity.certificate == good.certificate
+    assert identities.credential(TYPE, at=authority.now).fingerprint == newest.fingerprint
+    assert newest.signer.identity.certificate == x509.load_pem_x509_certificate((own / "certificate.pem").read_bytes())
+    assert finding.severity is Severity.FINE
+    assert f"stands by until {good.certificate.not_valid_after_utc:%Y-%m-%d}" in finding.standby
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda own: (own / "certificate.pem").unlink(), "certificate.pem is missing"),
+        (lambda own: (own / "key.pem").write_bytes((own / "previous" / "key.pem").read_bytes()), "does not belong"),
+    ],
+)
+def test_the_old_certificate_goes_on_signing_where_the_new_one_cannot_be_used(
+    spoil: object, words: str, tmp_path: Path, authority: Authority, good: PassCertificate
+) -> None:
+    spoil(renewed(tmp_path, authority, good))  # type: ignore[operator]
+    identities = Identities(tmp_path)
+
+    credential = identities.credential(TYPE, at=authority.now, team=TEAM)
+    finding = identities.finding(TYPE, at=authority.now, team=TEAM)
+
+    assert credential.signer.identity.certificate == good.certificate
+    assert finding.severity is Severity.WARNING
+    assert words in finding.sentence
+    assert "The one before it signs until" in finding.sentence
+
+
+def test_an_expired_certificate_does_not_stand_by(tmp_path: Path, authority: Authority, good: PassCertificate) -> None:
+    ends_at = good.certificate.not_valid_after_utc
+    renewed(tmp_path, authority, good, not_after=ends_at + timedelta(days=200))
+    identities = Identities(tmp_path)
+
+    found = identities.credentials(TYPE, at=ends_at + timedelta(days=1), team=TEAM)
+
+    assert len(found) == 1
+    assert identities.finding(TYPE, at=ends_at + timedelta(days=1)).standby == ""

@@ -127,7 +127,7 @@ def test_a_phone_that_is_gone_leaves_no_errand(
     change(world, card)
     claim = claimed(world)
     with world.database.unit_of_work() as session:
-        registrations.unregister(session, library_identifier="phone", card_id=card.id)
+        registrations.unregister(session, library_identifier="phone", card_id=card.id, now=world.clock())
 
     assert prepared(world, channel, claim) == []
 
