@@ -9,16 +9,23 @@ from sqlalchemy.orm import Session
 from app.db import insert_for
 from app.delivery import counting
 from app.delivery.models import Tally
+from app.outbox.claims import Claim
 from app.outbox.models import SendLog
+from app.outbox.rules import Lane
 from app.wallets.channel import Result
 
 
-def write(session: Session, results: Sequence[Result], *, now_ms: int, lost: int = 0) -> None:
-    """Log a batch and count it, in the transaction that settles it; *lost* of its rows had lost their lease."""
-    rows = [_log_row(one, now_ms) for one in results]
-    if rows:
-        session.execute(insert(SendLog), rows)
-        add(session, counting.of(results, now_ms=now_ms, lost=lost))
+def write(
+    session: Session, claim: Claim, told: Sequence[Result], others: Sequence[Result], *, now_ms: int, lost: int
+) -> None:
+    """Log a claim's answers and count them, in the transaction that settles it; *told* are the plain successes.
+
+    What a campaign delivered is not logged one by one, a million rows each time: its targets say it.
+    """
+    logged = others if claim.lane is Lane.BULK else [*told, *others]
+    if logged:
+        session.execute(insert(SendLog), [_log_row(one, now_ms) for one in logged])
+    add(session, counting.of(claim, told, others, now_ms=now_ms, lost=lost))
 
 
 def add(session: Session, counts: Mapping[tuple[str, str, str], int]) -> None:

@@ -1,10 +1,13 @@
-"""What a batch of answers adds to the tallies. Every push of a campaign passes here, so it counts in plain lists."""
+"""What a batch of answers adds to the tallies: `push` (channel, outcome), `sends` (channel, outcome and reason),
+`duplicate` (channel), and as histograms with their sums in milliseconds `took` (channel), `lag` and `leave` (lane).
+"""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
 from app.delivery.deciding import UNCHANGED
+from app.outbox.claims import Claim
 from app.wallets.channel import Result
 from passes.apple.push import MEANINGS
 from passes.outcome import Outcome
@@ -19,45 +22,38 @@ REASONS = frozenset({reason for _, reason in MEANINGS} | {UNCHANGED, "ServerNotT
 Counts = Counter[tuple[str, str, str]]
 
 
-def of(results: Sequence[Result], *, now_ms: int, lost: int = 0) -> Counts:
-    """Answers by outcome and reason, and how long they took; of one claim, *lost* of them without their lease."""
-    counts: Counts = Counter()
-    if not results:
-        return counts
-    claim = results[0].errand.claim
-    lags, leaves, tooks = [0] * len(LAG_BUCKETS_S), [0] * len(LAG_BUCKETS_S), [0] * len(TOOK_BUCKETS_S)
-    lag_sum = leave_sum = took_sum = 0
-    answers: Counter[tuple[Outcome, str, int]] = Counter()
-    for result in results:
-        answers[result.outcome, result.reason, result.status] += 1
-        if result.reason == UNCHANGED:
-            continue
-        took_ms = result.took_ms
-        tooks[bisect_left(TOOK_EDGES_MS, took_ms)] += 1
-        took_sum += took_ms
-        if result.outcome is Outcome.DELIVERED:
-            lag_ms = max(0, now_ms - result.errand.target.dirty_since)
-            leave_ms = max(0, lag_ms - took_ms)
-            lags[bisect_left(LAG_EDGES_MS, lag_ms)] += 1
-            leaves[bisect_left(LAG_EDGES_MS, leave_ms)] += 1
-            lag_sum += lag_ms
-            leave_sum += leave_ms
-    for (outcome, reason, status), count in answers.items():
-        told = UNCHANGED if reason == UNCHANGED else outcome.value
-        counts["push", claim.channel, told] += count
-        counts["sends", claim.channel, f"{told}/{_label(reason, status)}"] += count
+def of(claim: Claim, told: Sequence[Result], others: Sequence[Result], *, now_ms: int, lost: int = 0) -> Counts:
+    """Answers by outcome and reason, and how long they took; *lost* of the claim's rows had lost their lease.
+
+    *told* are the plain successes. Rows of a campaign have few moments in common, so moments are counted first.
+    """
+    counts: Counts = Counter({("duplicate", claim.channel, ""): lost})
+    if told:
+        counts["push", claim.channel, Outcome.DELIVERED.value] = len(told)
+        counts["sends", claim.channel, f"{Outcome.DELIVERED.value}/{_label('', told[0].status)}"] = len(told)
+    for one in others:
+        outcome = UNCHANGED if one.reason == UNCHANGED else one.outcome.value
+        counts["push", claim.channel, outcome] += 1
+        counts["sends", claim.channel, f"{outcome}/{_label(one.reason, one.status)}"] += 1
+    tried = [one for one in others if one.reason != UNCHANGED]
+    for took_ms, count in Counter([one.took_ms for one in (*told, *tried)]).items():
+        _note(counts, ("took", claim.channel), TOOK_BUCKETS_S[bisect_left(TOOK_EDGES_MS, took_ms)], took_ms, count)
+    arrived = [*told, *(one for one in tried if one.outcome is Outcome.DELIVERED)]
     lane = str(int(claim.lane))
-    _spread(counts, "lag", lane, zip(LAG_BUCKETS_S, lags, strict=True), lag_sum)
-    _spread(counts, "leave", lane, zip(LAG_BUCKETS_S, leaves, strict=True), leave_sum)
-    _spread(counts, "took", claim.channel, zip(TOOK_BUCKETS_S, tooks, strict=True), took_sum)
-    counts["duplicate", claim.channel, ""] += lost
+    for (since_ms, took_ms), count in Counter(
+        [(one.errand.target.dirty_since, one.took_ms) for one in arrived]
+    ).items():
+        lag_ms = max(0, now_ms - since_ms)
+        leave_ms = max(0, lag_ms - took_ms)
+        _note(counts, ("lag", lane), LAG_BUCKETS_S[bisect_left(LAG_EDGES_MS, lag_ms)], lag_ms, count)
+        _note(counts, ("leave", lane), LAG_BUCKETS_S[bisect_left(LAG_EDGES_MS, leave_ms)], leave_ms, count)
     return +counts
 
 
-def _spread(counts: Counts, name: str, label: str, buckets: "zip[tuple[str, int]]", sum_ms: int) -> None:
-    for bound, count in buckets:
-        counts[name, label, bound] += count
-    counts[f"{name}_sum", label, ""] += sum_ms
+def _note(counts: Counts, what: tuple[str, str], bucket: str, ms: int, count: int) -> None:
+    name, label = what
+    counts[name, label, bucket] += count
+    counts[f"{name}_sum", label, ""] += ms * count
 
 
 def _label(reason: str, status: int) -> str:

@@ -1,10 +1,9 @@
 """From a vendor's answer to what is written about the row. No database, no network, no clock."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from app.outbox import rules
-from app.outbox.claims import Settlement
+from app.outbox.claims import Claim, Settlement
 from app.wallets.channel import Result
 from passes.outcome import Outcome
 
@@ -19,18 +18,19 @@ def settlement(result: Result, *, now_ms: int, jitter: float) -> Settlement:
     for a day is parked, and tried once a day from then on: no row is ever dropped.
     """
     claim, target = result.errand.claim, result.errand.target
-    one = Settlement(
+    action = _action(result, now_ms)
+    delay_ms = 0
+    if action == "later":
+        delay_ms = rules.backoff_ms(target.attempts, claim.lane, jitter=jitter, retry_after_s=result.retry_after_s)
+    return Settlement(
         target_id=target.id,
-        action=_action(result, now_ms),
+        action=action,
         version=result.errand.version,
+        delay_ms=delay_ms,
         status=result.status,
         reason=result.breaker or result.reason,
-        harmful_late=claim.channel in CONTENT_CHANNELS and result.outcome in (Outcome.DELIVERED, Outcome.TRY_AGAIN),
+        maybe_sent=claim.channel in CONTENT_CHANNELS and result.outcome in (Outcome.DELIVERED, Outcome.TRY_AGAIN),
     )
-    if one.action != "later":
-        return one
-    delay = rules.backoff_ms(target.attempts, claim.lane, jitter=jitter, retry_after_s=result.retry_after_s)
-    return replace(one, delay_ms=delay)
 
 
 def _action(result: Result, now_ms: int) -> str:
@@ -47,11 +47,16 @@ def _action(result: Result, now_ms: int) -> str:
             return "parked" if now_ms - result.errand.target.dirty_since > rules.PARK_AFTER_MS else "later"
 
 
-def guarded(results: Sequence[Result], words: str) -> list[Result]:
-    """The same answers, disbelieved where they say that suspiciously many phones are gone."""
-    gone = sum(1 for one in results if one.outcome is Outcome.GONE)
-    if not rules.looks_like_wrong_credential(len(results), gone):
-        return list(results)
+def is_plain_yes(result: Result) -> bool:
+    """A signal that was taken: nothing more to say about it than its version."""
+    return result.outcome is Outcome.DELIVERED and result.errand.claim.channel not in CONTENT_CHANNELS
+
+
+def guarded(claim: Claim, failed: Sequence[Result], words: str) -> list[Result]:
+    """The answers that were no plain yes, disbelieved where they say that suspiciously many phones are gone."""
+    gone = sum(1 for one in failed if one.outcome is Outcome.GONE)
+    if not rules.looks_like_wrong_credential(len(claim.rows), gone):
+        return list(failed)
     return [
-        one._replace(outcome=Outcome.REFUSED, breaker=words) if one.outcome is Outcome.GONE else one for one in results
+        one._replace(outcome=Outcome.REFUSED, breaker=words) if one.outcome is Outcome.GONE else one for one in failed
     ]

@@ -1,6 +1,10 @@
-"""What one process has seen of each sender lately: enough to tell a vendor's bad day from a bad row."""
+"""What one process has seen of each sender lately: refusals without end mean that a design or a setting is at fault.
 
-from collections import defaultdict, deque
+Unlike a vendor's bad day, which is counted in the database, this is seen the same by every process: a wrong design is
+refused to all of them, so each needs only its own count.
+"""
+
+from collections import defaultdict
 from collections.abc import Sequence
 from threading import Lock
 
@@ -17,28 +21,14 @@ DEAD_ADDRESSES = (
 
 
 class Watch:
-    """Counts of recent answers by sender; shared by the threads of one process."""
+    """Refusals that no success interrupted, by sender; shared by the threads of one process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._recent: dict[int, deque[tuple[int, bool]]] = defaultdict(deque)
         self._refused_in_a_row: dict[int, int] = defaultdict(int)
 
-    def note(self, sender_id: int, results: Sequence[Result], *, now_ms: int) -> str:
-        """Take in a batch of answers; the words for a breaker that should open for a while, or an empty string."""
-        with self._lock:
-            recent = self._recent[sender_id]
-            recent.extend((now_ms, one.outcome is Outcome.TRY_AGAIN) for one in results)
-            while recent and recent[0][0] < now_ms - rules.STORM_SPAN_MS:
-                recent.popleft()
-            failed = sum(1 for _, try_again in recent if try_again)
-            if rules.is_storm(len(recent), failed):
-                recent.clear()
-                return STORM
-            return ""
-
     def refused_too_often(self, sender_id: int, results: Sequence[Result]) -> str:
-        """Count refusals that no other answer interrupted; the words for a breaker, or an empty string."""
+        """Count a batch of answers, plain successes left out; the words for a breaker, or an empty string."""
         with self._lock:
             for one in results:
                 if one.outcome is Outcome.REFUSED:
@@ -49,3 +39,8 @@ class Watch:
                 return ""
             self._refused_in_a_row[sender_id] = 0
             return REFUSING
+
+    def went_well(self, sender_id: int) -> None:
+        """A send was taken."""
+        with self._lock:
+            self._refused_in_a_row.pop(sender_id, None)

@@ -146,8 +146,8 @@ def senders(world: World, session: Session) -> Iterable[Metric]:
     for vendor in ("apple", "google"):
         mine = [row for row in rows if row.vendor == vendor]
         breakers.add_metric([vendor], sum(row.breaker_until > now_ms for row in mine))
-        free_ms = max((row.next_free for row in mine), default=0)
-        waits.add_metric([vendor], max(0, free_ms - now_ms) / 1000)
+        free_us = max((row.next_free for row in mine), default=0)
+        waits.add_metric([vendor], max(0, free_us / 1000 - now_ms) / 1000)
     told = CounterMetricFamily("tessera_webhook_deliveries", "Messages to webhooks.", labels=["outcome"])
     sums = select(func.sum(Endpoint.delivered), func.sum(Endpoint.failed), func.sum(Endpoint.parked))
     for outcome, count in zip(("delivered", "failed", "parked"), session.execute(sums).one(), strict=True):

@@ -1,20 +1,44 @@
-"""How waiting rows are claimed, and how what happened to them is written down.
+"""How due rows are claimed, and how what happened to them is written down.
 
 All functions work in the caller's transaction and touch rows in the order of their ids. Times are epoch milliseconds.
+A campaign passes through here with every row twice, so both ways are one statement for a batch, built once.
 """
 
+import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    case,
+    column,
+    extract,
+    func,
+    select,
+    table,
+    update,
+)  # fmt: skip
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import Update
 
 from app.outbox.models import Sender, Target
-from app.outbox.rules import LEASE_MS, REQUEST_DEADLINE_MS, WINDOW_MS, Lane
+from app.outbox.rules import BULK_AT_ONCE, BULK_EVERY_MS, LEASE_MS, REQUEST_DEADLINE_MS, Lane
+from app.outbox.windows import windows_of
 
 VOID = "void"
+# rooms above this one, known by their columns alone: the outbox is asked by them and imports none of them
+CARD = table("card", column("id"), column("programme_id"))
+GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
 TARGETS = cast("Table", Target.__table__)
 DUE = and_(Target.want > Target.done, Target.state == "live")
 
@@ -44,7 +68,8 @@ class Claimed(NamedTuple):
 class Claim:
     """Rows that were taken together: all of one sender, channel and lane, under one lease.
 
-    Nothing more is sent after `send_until_ms`: the lease would run out before the answer comes.
+    Nothing more is sent after `send_until_ms`, by the clock of this node: the lease would run out before the answer
+    comes.
     """
 
     channel: str
@@ -56,78 +81,12 @@ class Claim:
     rows: Sequence[Claimed]
 
 
-def due_senders(session: Session, *, channel: str, lane: Lane, now_ms: int) -> list[SenderRef]:
-    """Senders with rows to claim in this lane, those with an open breaker left out."""
-    waiting = select(Target.id).where(
-        _in_lane(channel, lane), Target.sender_id == Sender.id, Target.not_before <= now_ms
-    )
-    columns = select(Sender.id, Sender.vendor, Sender.name)
-    statement = columns.where(Sender.breaker_until <= now_ms, waiting.exists()).order_by(Sender.id)
-    return [SenderRef._make(row) for row in session.execute(statement)]
-
-
-def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | None:
-    """When the next row of these lanes may be claimed; None if nothing waits. Open breakers count as their own end."""
-    soonest: list[int] = []
-    for lane in lanes:
-        first = (
-            select(func.min(Target.not_before))
-            .where(_in_lane(channel, lane), Target.sender_id == Sender.id)
-            .correlate(Sender)
-            .scalar_subquery()
-        )
-        for not_before, breaker_until in session.execute(select(first, Sender.breaker_until)):
-            if not_before is not None:
-                soonest.append(max(not_before, breaker_until))
-    return min(soonest, default=None)
-
-
-def due_count(session: Session, *, channel: str, sender_id: int, lane: Lane, limit: int, now_ms: int) -> int:
-    """How many rows could be claimed now, counting no further than *limit*."""
-    due = select(Target.id).where(_in_lane(channel, lane), Target.sender_id == sender_id, Target.not_before <= now_ms)
-    return session.scalar(select(func.count()).select_from(due.limit(limit).subquery())) or 0
-
-
-def claim(session: Session, sender: SenderRef, *, channel: str, lane: Lane, limit: int, now_ms: int) -> Claim | None:
-    """Take up to *limit* due rows under a lease; nobody else gets them until it runs out. None if nothing is due.
-
-    The attempt is counted here, not at the answer: a row that kills its worker is slowed like one that fails.
-    """
-    due = (
-        select(Target.id)
-        .where(_in_lane(channel, lane), Target.sender_id == sender.id, Target.not_before <= now_ms)
-        .order_by(Target.not_before)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(session.scalars(due))
-    if not ids:
-        return None
-    lease = secrets.token_hex(8)
-    values = {"not_before": now_ms + LEASE_MS[lane], "lease": lease, "attempts": Target.attempts + 1}
-    claimed = session.connection().execute(
-        update(TARGETS)
-        .where(TARGETS.c.id.in_(ids))
-        .values(values)
-        .returning(*(TARGETS.c[name] for name in Claimed._fields))
-    )
-    return Claim(
-        channel=channel,
-        sender=sender,
-        lane=lane,
-        lease=lease,
-        claimed_ms=now_ms,
-        send_until_ms=now_ms + LEASE_MS[lane] - REQUEST_DEADLINE_MS,
-        rows=sorted(map(Claimed._make, claimed)),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What to write for one claimed row.
 
-    `action`: done, later, gone, parked, or waiting (due again as soon as its sender may send). `version` is the one
-    that was read after the claim. `harmful_late`: the send carries content that may have overwritten a newer one.
+    `action`: done, later, gone, parked, or waiting (due again as soon as its sender may send; the attempt is not
+    counted). `version` is the one that was read after the claim. `maybe_sent`: it carried content that may have reached
+    the vendor, whatever was answered.
     """
 
     target_id: int
@@ -136,94 +95,270 @@ class Settlement:
     delay_ms: int = 0
     status: int = 0
     reason: str = ""
-    harmful_late: bool = False
+    maybe_sent: bool = False
 
 
-def settle(session: Session, claim: Claim, settlements: Sequence[Settlement], *, now_ms: int) -> set[int]:
-    """Write a batch of outcomes, one statement for each kind of outcome.
+def due_senders(session: Session, *, channel: str, lane: Lane, now_ms: int) -> list[SenderRef]:
+    """Senders with rows to claim in this lane, those with an open breaker left out."""
+    found = session.execute(_DUE_SENDERS, {"p_channel": channel, "p_lane": int(lane), "p_now": now_ms})
+    return [SenderRef._make(row) for row in found]
 
-    A row whose lease was lost is not acknowledged. If the send carried content, its version counts as unsent and
-    whoever holds the row now must send again, because the late send may have overwritten a newer one.
 
-    Returns: ids of the rows whose lease was lost.
+def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | None:
+    """When the next row of these lanes may be claimed; None if nothing waits. Open breakers count as their own end."""
+    soonest: list[int] = []
+    for lane in lanes:
+        for not_before, breaker_until in session.execute(_NEXT_DUE, {"p_channel": channel, "p_lane": int(lane)}):
+            if not_before is not None:
+                soonest.append(max(not_before, breaker_until))
+    return min(soonest, default=None)
+
+
+def due_count(session: Session, sender: SenderRef, *, channel: str, lane: Lane, limit: int, now_ms: int) -> int:
+    """How many rows could be claimed now, counting no further than *limit*."""
+    place = {"p_channel": channel, "p_sender": sender.id, "p_lane": int(lane), "p_now": now_ms, "p_limit": limit}
+    return session.scalar(_DUE_COUNT, place) or 0
+
+
+def claim(
+    session: Session,
+    sender: SenderRef,
+    *,
+    channel: str,
+    lane: Lane,
+    limit: int,
+    now_ms: int,
+    own_clock: bool = True,
+    without: Collection[int] = (),
+) -> Claim | None:
+    """Take up to *limit* due rows under a lease; nobody else gets them until it runs out. None if nothing is due.
+
+    The attempt is counted here, not at the answer: a row that kills its worker is slowed like one that fails.
+
+    Args:
+        own_clock: whether *now_ms* decides what is due and how long the lease lasts. If not, the database's clock
+            does, within the statement, so that a node whose clock is wrong neither shortens leases nor takes rows
+            early. `send_until_ms` is by this node's clock all the same: only how much time passes matters there.
+        without: programmes whose rows are left alone.
     """
-    leases = _locked_leases(session, [one.target_id for one in settlements])
-    ours = [one for one in settlements if leases.get(one.target_id) == claim.lease]
-    lost = [one for one in settlements if leases.get(one.target_id) != claim.lease]
-    for action, values in _actions(claim.claimed_ms, now_ms).items():
-        rows = [
-            _row(one, claim.lease, now_ms)
-            for one in sorted(ours, key=lambda one: one.target_id)
-            if one.action == action
-        ]
-        _each(session, rows, values)
-    _settle_late(session, [one for one in lost if one.harmful_late and one.target_id in leases], leases, now_ms)
-    return {one.target_id for one in lost}
+    lease = secrets.token_hex(8)
+    given = {
+        "p_channel": channel, "p_sender": sender.id, "p_lane": int(lane), "p_limit": limit, "p_token": lease,
+        "p_lease_ms": LEASE_MS[lane], "p_now": now_ms,
+    }  # fmt: skip
+    statement = _claiming(own_clock=own_clock)
+    if without:
+        statement = _claiming(own_clock=own_clock, without_in=channel)
+        given["p_without"] = list(without)
+    taken = session.connection().execute(statement, given).all()
+    if not taken:
+        return None
+    return Claim(
+        channel=channel,
+        sender=sender,
+        lane=lane,
+        lease=lease,
+        claimed_ms=taken[0][-1] - LEASE_MS[lane],
+        send_until_ms=now_ms + LEASE_MS[lane] - REQUEST_DEADLINE_MS,
+        rows=sorted(Claimed._make(row[:-1]) for row in taken),
+    )
+
+
+def settle(
+    session: Session, claim: Claim, told: Sequence[tuple[int, int]], rest: Sequence[Settlement], *, now_ms: int
+) -> int:
+    """Write down what became of a claim's rows; how many of them had lost their lease.
+
+    A row whose lease was lost is left alone: somebody else has it. Where its send carried content, its version counts
+    as unsent and whoever has the row must send again, because the late send may have overwritten a newer one.
+
+    Args:
+        told: (target id, version) of every plain "yes", in a campaign nearly all: one statement for all of them.
+        rest: everything else, one prepared statement for each kind.
+    """
+    maybe_sent = sorted(one for one in rest if one.maybe_sent)
+    leases = _locked_leases(session, [one.target_id for one in maybe_sent]) if maybe_sent else {}
+    written = _acknowledge(session, claim, told, now_ms)
+    for action, values in _ACTIONS.items():
+        rows = [_row(session, one, claim, now_ms) for one in sorted(rest) if one.action == action]
+        written += _each(session, rows, values, leased=True)
+    late = [one for one in maybe_sent if leases.get(one.target_id, claim.lease) != claim.lease]
+    _settle_late(session, late, leases, now_ms)
+    return len(told) + len(rest) - written
+
+
+def _acknowledge(session: Session, claim: Claim, told: Sequence[tuple[int, int]], now_ms: int) -> int:
+    if not told:
+        return 0
+    kind = session.get_bind().dialect.name
+    pairs: dict[str, Any] = (
+        {"pairs": json.dumps(dict(told))}
+        if kind == "sqlite"
+        else {"ids": [id for id, _ in told], "versions": [version for _, version in told]}
+    )
+    paced = claim.lane is Lane.BULK and claim.channel == "apple"
+    given = {**pairs, **_moments(session, claim, now_ms), "v_status": 200, "v_reason": "", "k_lease": claim.lease}
+    return session.connection().execute(_acknowledging(kind, paced=paced), given).rowcount
+
+
+def _moments(session: Session, claim: Claim, now_ms: int) -> dict[str, int]:
+    again = {f"v_again_{int(lane)}": now_ms + window for lane, window in windows_of(session).items()}
+    return {**again, "v_now": now_ms, "v_claimed": claim.claimed_ms}
 
 
 def _locked_leases(session: Session, ids: Sequence[int]) -> Mapping[int, str | None]:
-    rows = select(Target.id, Target.lease).where(Target.id.in_(ids)).order_by(Target.id).with_for_update()
+    rows = select(TARGETS.c.id, TARGETS.c.lease).where(TARGETS.c.id.in_(ids)).order_by(TARGETS.c.id).with_for_update()
     return {row.id: row.lease for row in session.execute(rows)}
 
 
-def _actions(claimed_ms: int, now_ms: int) -> dict[str, dict[str, Any]]:
-    answered: dict[str, Any] = {
-        "lease": None,
-        "last_status": bindparam("v_status"),
-        "last_reason": bindparam("v_reason"),
-        "last_at": now_ms,
-    }
-    version: ColumnElement[int] = bindparam("v_version", type_=BigInteger)
-    reached = case((version > Target.want, Target.want), (version < Target.done, Target.done), else_=version)
-    due_again = case(
-        *((Target.lane == int(lane), literal(now_ms + WINDOW_MS[lane], BigInteger)) for lane in Lane), else_=now_ms
-    )
-    done = {
-        "done": reached,
-        "attempts": 0,
-        "told_at": now_ms,
-        "not_before": due_again,
-        # what is still wanted was asked for after the claim
-        "dirty_since": case((Target.want > version, literal(claimed_ms, BigInteger)), else_=Target.dirty_since),
-    }
+def _row(session: Session, one: Settlement, claim: Claim, now_ms: int) -> dict[str, Any]:
     return {
-        "done": answered | done,
-        "later": answered | {"not_before": bindparam("v_at", type_=BigInteger)},
-        "gone": answered | {"state": "gone"},
-        "parked": answered | {"state": "parked", "not_before": now_ms},
-        "waiting": answered | {"not_before": now_ms, "attempts": Target.attempts - 1},
-    }
-
-
-def _row(one: Settlement, lease: str, now_ms: int) -> dict[str, Any]:
-    return {
-        "k_id": one.target_id, "k_lease": lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
-        "v_status": one.status, "v_reason": one.reason[:200],
+        "k_id": one.target_id, "k_lease": claim.lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
+        "v_status": one.status, "v_reason": one.reason[:200], **_moments(session, claim, now_ms),
     }  # fmt: skip
 
 
 def _settle_late(session: Session, late: Sequence[Settlement], leases: Mapping[int, str | None], now_ms: int) -> None:
-    held = [one for one in late if leases[one.target_id] not in (None, VOID)]
-    free = [one for one in late if leases[one.target_id] in (None, VOID)]
     unsent = bindparam("v_version", type_=BigInteger) - 1
-    lowered = case((Target.done > unsent, unsent), else_=Target.done)
-    again = {"attempts": Target.attempts + 1}  # so that the next send is not taken for the first of a known state
-    for group, values in ((held, {"lease": VOID}), (free, {"lease": None, "not_before": now_ms, **again})):
-        rows = [{"k_id": one.target_id, "v_version": one.version} for one in sorted(group, key=lambda s: s.target_id)]
-        _each(session, rows, {"done": lowered, **values}, leased=False)
+    lowered = {"done": case((TARGETS.c.done > unsent, unsent), else_=TARGETS.c.done)}
+    # the attempt counts, so that the next send is not taken for the first of a known state
+    again = {"lease": None, "not_before": bindparam("v_now", type_=BigInteger), "attempts": TARGETS.c.attempts + 1}
+    for is_held, values in ((True, {"lease": VOID}), (False, again)):
+        some = [one for one in late if (leases[one.target_id] not in (None, VOID)) == is_held]
+        rows = [{"k_id": one.target_id, "v_version": one.version, "v_now": now_ms} for one in some]
+        _each(session, rows, lowered | values, leased=False)
 
 
-def _each(session: Session, rows: Sequence[dict[str, Any]], values: dict[str, Any], *, leased: bool = True) -> None:
-    """One prepared UPDATE for many rows."""
+def _each(session: Session, rows: Sequence[dict[str, Any]], values: Mapping[str, Any], *, leased: bool) -> int:
+    """One prepared UPDATE for many rows; how many it changed."""
     if not rows:
-        return
-    where: list[ColumnElement[bool]] = [TARGETS.c.id == bindparam("k_id")]
+        return 0
+    statement = update(TARGETS).where(TARGETS.c.id == bindparam("k_id"))
     if leased:
-        where.append(TARGETS.c.lease == bindparam("k_lease"))
-    statement = update(TARGETS).where(*where).values(values)
+        statement = statement.where(TARGETS.c.lease == bindparam("k_lease"))
+    statement = statement.values(values)
     used = statement.compile().params.keys()
-    session.connection().execute(statement, [{k: v for k, v in row.items() if k in used} for row in rows])
+    given = [{name: value for name, value in row.items() if name in used} for row in rows]
+    return session.connection().execute(statement, given).rowcount
 
 
-def _in_lane(channel: str, lane: Lane) -> ColumnElement[bool]:
-    return and_(Target.channel == channel, Target.lane == lane, DUE)
+# The statements. What begins with p_ says which rows, k_ is a row's key, and v_ a value.
+
+_NOW = bindparam("p_now", type_=BigInteger)
+_WAITING = and_(Target.channel == bindparam("p_channel"), Target.lane == bindparam("p_lane"), DUE)
+_DUE_SENDERS = (
+    select(Sender.id, Sender.vendor, Sender.name)
+    .where(
+        Sender.breaker_until <= _NOW,
+        select(Target.id).where(_WAITING, Target.sender_id == Sender.id, Target.not_before <= _NOW).exists(),
+    )
+    .order_by(Sender.id)
+)
+_NEXT_DUE = select(
+    select(func.min(Target.not_before))
+    .where(_WAITING, Target.sender_id == Sender.id)
+    .correlate(Sender)
+    .scalar_subquery(),
+    Sender.breaker_until,
+)
+_DUE_COUNT = select(func.count()).select_from(
+    select(Target.id)
+    .where(_WAITING, Target.sender_id == bindparam("p_sender"), Target.not_before <= _NOW)
+    .limit(bindparam("p_limit", type_=Integer))
+    .subquery()
+)
+
+
+def programme_of(channel: str) -> ColumnElement[int]:
+    """The programme that a target's sends are made for."""
+    if channel == "google_class":
+        own = select(GOOGLE_CLASS.c.programme_id).where(GOOGLE_CLASS.c.id == TARGETS.c.address_id)
+    else:
+        own = select(CARD.c.programme_id).where(CARD.c.id == TARGETS.c.card_id)
+    return own.correlate(TARGETS).scalar_subquery()
+
+
+def _moment(name: str) -> ColumnElement[int]:
+    return bindparam(name, type_=BigInteger)
+
+
+def _reached(version: ColumnElement[int]) -> dict[str, Any]:
+    """A version that arrived. What is wanted beyond it was asked for after the claim, and is due again."""
+    to = TARGETS.c
+    again = {int(lane): _moment(f"v_again_{int(lane)}") for lane in Lane}
+    return {
+        **_ANSWERED,
+        "done": case((version > to.want, to.want), (version < to.done, to.done), else_=version),
+        "attempts": 0,
+        "told_at": _moment("v_now"),
+        "not_before": case(again, value=to.lane, else_=_moment("v_now")),
+        "dirty_since": case((to.want > version, _moment("v_claimed")), else_=to.dirty_since),
+    }
+
+
+_ANSWERED: Mapping[str, Any] = {
+    "lease": None,
+    "last_status": bindparam("v_status"),
+    "last_reason": bindparam("v_reason"),
+    "last_at": _moment("v_now"),
+}
+_ACTIONS: Mapping[str, Mapping[str, Any]] = {
+    "done": _reached(_moment("v_version")),
+    "later": {**_ANSWERED, "not_before": _moment("v_at")},
+    "gone": {**_ANSWERED, "state": "gone"},
+    "parked": {**_ANSWERED, "state": "parked", "not_before": _moment("v_now")},
+    "waiting": {**_ANSWERED, "not_before": _moment("v_now"), "attempts": TARGETS.c.attempts - 1},
+}
+
+
+@cache
+def _claiming(*, own_clock: bool, without_in: str = "") -> Update:
+    """T2. The rows are chosen in a step of their own: PostgreSQL locks exactly those, and skips what others lock."""
+    now: ColumnElement[int] = _NOW
+    if not own_clock:
+        now = sql_cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+    places = (
+        select(TARGETS.c.id)
+        .where(_WAITING, TARGETS.c.sender_id == bindparam("p_sender"), TARGETS.c.not_before <= now)
+        .order_by(TARGETS.c.not_before)
+        .limit(bindparam("p_limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
+    if without_in:
+        places = places.where(programme_of(without_in).not_in(bindparam("p_without", expanding=True)))
+    due = places.cte("due")
+    return (
+        update(TARGETS)
+        .where(TARGETS.c.id.in_(select(due.c.id)))
+        .values(
+            not_before=now + bindparam("p_lease_ms", type_=BigInteger),
+            lease=bindparam("p_token"),
+            attempts=TARGETS.c.attempts + 1,
+        )
+        .returning(*(TARGETS.c[name] for name in Claimed._fields), TARGETS.c.not_before)
+    )
+
+
+@cache
+def _acknowledging(kind: str, *, paced: bool) -> Update:
+    """T3 for a whole batch, joined with the pairs (target id, version) that came with it.
+
+    `paced`: an Apple phone is woken for bulk changes a few times an hour at most; this counts.
+    """
+    id, version = _pairs(kind)
+    values = _reached(version)
+    if paced:
+        free, earliest = TARGETS.c.bulk_free, _moment("v_now") - (BULK_AT_ONCE - 1) * BULK_EVERY_MS
+        values["bulk_free"] = case((free < earliest, earliest), else_=free) + BULK_EVERY_MS
+    return update(TARGETS).where(TARGETS.c.id == id, TARGETS.c.lease == bindparam("k_lease")).values(values)
+
+
+def _pairs(kind: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Many pairs of numbers in one parameter (or two), as two columns."""
+    if kind == "sqlite":
+        told = func.json_each(bindparam("pairs")).table_valued(column("key"), column("value", Integer), name="told")
+        return sql_cast(told.c.key, Integer), told.c.value
+    arrays = bindparam("ids", type_=ARRAY(BigInteger)), bindparam("versions", type_=ARRAY(BigInteger))
+    columns = column("id", BigInteger), column("version", BigInteger)
+    both = func.unnest(*arrays).table_valued(*columns, name="told").render_derived()
+    return both.c.id, both.c.version

@@ -9,7 +9,8 @@ from app.db import Base, BigId
 class Sender(Base):
     """One identity at a vendor with limits of its own: an Apple pass type, or a Google issuer.
 
-    `next_free` is when the next call may leave (GCRA); `slowed_at` is when the vendor last said "too fast".
+    `next_free` is when the next call may leave (GCRA), in microseconds; `slowed_at` is when the vendor last said "too
+    fast", and `slowed_to` how many calls a second it was given then.
     """
 
     __tablename__ = "sender"
@@ -19,11 +20,38 @@ class Sender(Base):
     name: Mapped[str]
     next_free: Mapped[int] = mapped_column(BigId, default=0)
     slowed_at: Mapped[int] = mapped_column(BigId, default=0)
+    slowed_to: Mapped[int] = mapped_column(default=0)
     breaker_until: Mapped[int] = mapped_column(BigId, default=0)
     breaker_reason: Mapped[str] = mapped_column(default="")
     breaker_failures: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (UniqueConstraint("vendor", "name"),)
+
+
+class RecentResults(Base):
+    """How many sends of a sender were answered in one stretch of five seconds, by all processes together.
+
+    Six rows for each sender, used in turn; `stretch` says which five seconds since the epoch the row now counts.
+    """
+
+    __tablename__ = "recent_results"
+
+    sender_id: Mapped[int] = mapped_column(ForeignKey("sender.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    stretch: Mapped[int] = mapped_column(BigId)
+    results: Mapped[int] = mapped_column(BigId)
+    failed: Mapped[int] = mapped_column(BigId)
+
+
+class KillSwitch(Base):
+    """Sending is stopped by an operator: `scope` is `all`, or `programme:<id>`."""
+
+    __tablename__ = "kill_switch"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[int] = mapped_column(BigId)
 
 
 class Target(Base):
@@ -33,7 +61,7 @@ class Target(Base):
     `channel`: apple (address = device id), google (address = google_object id), google_class (address = google_class
     id).
     `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose. `trace`: the
-    id of the change that raised `want` last.
+    id of the change that raised `want` last. `bulk_free`: when a bulk change may wake this address again (GCRA).
     """
 
     __tablename__ = "target"
@@ -58,6 +86,7 @@ class Target(Base):
     last_at: Mapped[int] = mapped_column(BigId, default=0)
     trace: Mapped[str] = mapped_column(default="")
     fetched_at: Mapped[int] = mapped_column(BigId, default=0)
+    bulk_free: Mapped[int] = mapped_column(BigId, default=0)
 
     __table_args__ = (
         UniqueConstraint("channel", "card_id", "address_id"),
@@ -71,6 +100,12 @@ class Target(Base):
             "not_before",
             sqlite_where=text("want > done AND state = 'live'"),
             postgresql_where=text("want > done AND state = 'live'"),
+        ),
+        Index(
+            "ix_target_parked",
+            "last_at",
+            sqlite_where=text("state = 'parked'"),
+            postgresql_where=text("state = 'parked'"),
         ),
     )
 

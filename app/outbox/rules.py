@@ -15,10 +15,12 @@ class Lane(IntEnum):
 
 
 WINDOW_MS = {Lane.URGENT: 1_000, Lane.NORMAL: 5_000, Lane.BULK: 0}
-LEASE_MS = {Lane.URGENT: 45_000, Lane.NORMAL: 60_000, Lane.BULK: 60_000}
-RATE_SHARE_PERCENT = {Lane.URGENT: 100, Lane.NORMAL: 90, Lane.BULK: 70}
-
 REQUEST_DEADLINE_MS = 10_000
+LEASE_MS = {Lane.URGENT: 30_000, Lane.NORMAL: 60_000, Lane.BULK: 60_000}  # never below three request deadlines
+# bulk changes wake one phone six times at once, and from then on six times an hour
+BULK_AT_ONCE = 6
+BULK_EVERY_MS = 600_000
+RATE_SHARE_PERCENT = {Lane.URGENT: 100, Lane.NORMAL: 90, Lane.BULK: 70}
 
 FOREVER_MS = 1 << 52
 BREAKER_OPEN_MS = (30_000, 60_000, 120_000, 300_000, 900_000)
@@ -28,12 +30,13 @@ REFUSED_IN_A_ROW = 20
 GONE_MIN_RESULTS = 50
 GONE_MAX_SHARE = 0.2
 PARK_AFTER_MS = DAY_MS
+REMINDER = "reminder"  # the trace of a send that repeats what a phone was told and did not fetch
 RETRY_AFTER_MAX_MS = HOUR_MS
+SLOW_SPAN_MS = 60_000
 
 _BACKOFF_BASE_MS = {Lane.URGENT: 5_000, Lane.NORMAL: 30_000, Lane.BULK: 30_000}
 _BACKOFF_CAP_MS = {Lane.URGENT: 900_000, Lane.NORMAL: HOUR_MS, Lane.BULK: HOUR_MS}
 _DOUBLINGS_MAX = 20
-_SLOW_SPAN_MS = 60_000
 
 
 def backoff_ms(attempts: int, lane: Lane, *, jitter: float, retry_after_s: float | None = None) -> int:
@@ -67,15 +70,14 @@ def looks_like_wrong_credential(results: int, gone: int) -> bool:
     return results >= GONE_MIN_RESULTS and gone > results * GONE_MAX_SHARE
 
 
-def slowed_rate(rate_per_s: int, *, slowed_at_ms: int, now_ms: int) -> int:
-    """The pace after a rate answer: half for a minute, then one more a second with each minute, up to the setting."""
+def slowed_rate(rate_per_s: int, *, slowed_to: int, slowed_at_ms: int, now_ms: int) -> int:
+    """The pace after a rate answer: *slowed_to* for a minute, and with each minute one call a second more."""
     since_ms = now_ms - slowed_at_ms
-    if slowed_at_ms <= 0 or since_ms < 0:
+    if slowed_to <= 0 or since_ms < 0:
         return rate_per_s
-    recovered = max(0, (since_ms - _SLOW_SPAN_MS) // _SLOW_SPAN_MS + 1) if since_ms >= _SLOW_SPAN_MS else 0
-    return max(1, min(rate_per_s, rate_per_s // 2 + recovered))
+    return min(rate_per_s, slowed_to + since_ms // SLOW_SPAN_MS)
 
 
-def interval_ms(rate_per_s: int) -> int:
-    """Milliseconds between two calls at this pace; rounded up, so that the pace is never exceeded."""
-    return -(-1000 // max(1, rate_per_s))
+def interval_us(rate_per_s: int) -> int:
+    """Microseconds between two calls at this pace; rounded up, so that the pace is never exceeded."""
+    return -(-1_000_000 // max(1, rate_per_s))

@@ -59,11 +59,11 @@ class Kit:
         assert len(claim.rows) == 1
         return claim
 
-    def settle(self, claim: Claim, version: int, action: str = "done", **over: object) -> set[int]:
-        """One outcome for every row of a claim."""
+    def settle(self, claim: Claim, version: int, action: str = "done", **over: object) -> int:
+        """One outcome for every row of a claim; how many leases were lost."""
         all = [Settlement(target_id=one.id, action=action, version=version, **over) for one in claim.rows]  # type: ignore[arg-type]
         with self.world.database.unit_of_work() as session:
-            return claims.settle(session, claim, all, now_ms=self.now_ms)
+            return claims.settle(session, claim, [], all, now_ms=self.now_ms)
 
     def target(self, card_id: int) -> Target:
         with self.world.database.reading() as session:

@@ -52,7 +52,7 @@ class Delivery(RuleBasedStateMachine):
                     claim = self.kit.claim(lane)
                     if claim is not None:
                         self.held = self._version()
-                        self.kit.settle(claim, self.held, harmful_late=True)
+                        self.kit.settle(claim, self.held, maybe_sent=True)
             assert self.held == self._version()
             assert self.kit.target(self.card_id).done == self._version()
         finally:
@@ -86,12 +86,12 @@ class Delivery(RuleBasedStateMachine):
         wanted_now = self.kit.target(self.card_id).want
         acknowledged = wanted_now if self.fault == "acknowledges what is wanted now" else flight.version
         harmful = self.fault != "trusts late answers"
-        self.kit.settle(flight.claim, acknowledged, harmful_late=harmful)
+        self.kit.settle(flight.claim, acknowledged, maybe_sent=harmful)
 
     @rule(flight=consumes(flights), delay_ms=st.sampled_from([0, 5_000]))
     def fails(self, flight: Flight | None, delay_ms: int) -> None:
         if flight is not None:
-            self.kit.settle(flight.claim, flight.version, "later", delay_ms=delay_ms, harmful_late=True)
+            self.kit.settle(flight.claim, flight.version, "later", delay_ms=delay_ms, maybe_sent=True)
 
     @rule(flight=consumes(flights))
     def its_worker_dies(self, flight: Flight | None) -> None:

@@ -42,7 +42,7 @@ def test_a_batch_is_told_when_it_may_begin(kit: Kit) -> None:
     first, second = reserve(kit, 4), reserve(kit, 4)
     assert first is not None
     assert second is not None
-    assert (first.start_ms - kit.now_ms, first.interval_ms) == (0, 50)
+    assert first.start_ms == kit.now_ms
     assert second.start_ms - kit.now_ms == 200
 
 
@@ -68,17 +68,57 @@ def test_calls_beyond_what_was_reserved_are_paid_for_afterwards(kit: Kit) -> Non
     before = sender(kit).next_free
     with kit.world.database.unit_of_work() as session:
         pace.charge(session, kit.sender_id, TWENTY, count=0)
-    assert sender(kit).next_free == before == 2_000
+    assert sender(kit).next_free == before == 2_000_000
 
 
 def test_a_vendor_that_says_too_fast_is_obeyed_and_the_pace_halved(kit: Kit, clock: MovableClock) -> None:
     with kit.world.database.unit_of_work() as session:
-        pace.slow_down(session, kit.sender_id, retry_after_s=5, now_ms=kit.now_ms)
+        pace.slow_down(session, kit.sender_id, TWENTY, retry_after_s=5, now_ms=kit.now_ms)
     assert reserve(kit, 1) is None
     clock.advance(seconds=5)
-    slot = reserve(kit, 1)
-    assert slot is not None
-    assert slot.interval_ms == 100
+    first, second = reserve(kit, 1), reserve(kit, 1)
+    assert first is not None
+    assert second is not None
+    assert second.start_ms - first.start_ms == 100
+
+
+def test_a_pace_that_is_still_too_fast_is_halved_again_after_a_minute_and_not_before(
+    kit: Kit, clock: MovableClock
+) -> None:
+    given = []
+    for wait_s in (0, 1, 58, 1):
+        clock.advance(seconds=wait_s)
+        with kit.world.database.unit_of_work() as session:
+            pace.slow_down(session, kit.sender_id, TWENTY, retry_after_s=None, now_ms=kit.now_ms)
+        given.append(sender(kit).slowed_to)
+    assert given == [10, 10, 10, 5]
+
+
+def test_a_pace_of_thousands_is_kept_as_exactly_as_one_of_twenty(kit: Kit, clock: MovableClock) -> None:
+    fast = Pace(rate_per_s=3_000, burst=300, shared=False)
+    granted = 0
+    for _ in range(100):
+        with kit.world.database.unit_of_work() as session:
+            slot = pace.reserve(session, kit.sender_id, fast, count=100, lane=Lane.BULK, now_ms=kit.now_ms)
+        granted += slot.count if slot else 0
+        clock.advance(milliseconds=30)
+    assert 8_900 <= granted <= 9_400
+
+
+def test_a_bad_day_is_counted_over_all_processes_and_forgotten_after_half_a_minute(
+    kit: Kit, clock: MovableClock
+) -> None:
+    def note(results: int, failed: int) -> bool:
+        with kit.world.database.unit_of_work() as session:
+            return pace.note_results(session, kit.sender_id, results=results, failed=failed, now_ms=kit.now_ms)
+
+    assert not note(15, 0)
+    clock.advance(seconds=5)
+    assert not note(14, 14)
+    clock.advance(seconds=5)
+    assert note(1, 1)
+    clock.advance(seconds=30)
+    assert not note(19, 19)
 
 
 def test_an_open_breaker_grants_nothing(kit: Kit) -> None:

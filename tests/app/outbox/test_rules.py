@@ -48,9 +48,14 @@ def test_many_dead_phones_at_once_look_like_a_wrong_certificate(results: int, go
     ("since_s", "rate"), [(0, 10), (59, 10), (60, 11), (119, 11), (120, 12), (660, 20), (100_000, 20)]
 )
 def test_a_slowed_pace_recovers_by_one_a_minute_and_never_beyond_the_setting(since_s: int, rate: int) -> None:
-    assert rules.slowed_rate(20, slowed_at_ms=1_000, now_ms=1_000 + since_s * 1000) == rate
+    assert rules.slowed_rate(20, slowed_to=10, slowed_at_ms=1_000, now_ms=1_000 + since_s * 1000) == rate
 
 
 def test_a_pace_is_rounded_to_the_slower_side() -> None:
-    assert rules.interval_ms(15) == 67
-    assert rules.interval_ms(20) == 50
+    assert rules.interval_us(15) == 66_667
+    assert rules.interval_us(20) == 50_000
+    assert rules.interval_us(3_000) == 334
+
+
+def test_a_lease_outlives_three_request_deadlines() -> None:
+    assert all(lease >= 3 * rules.REQUEST_DEADLINE_MS for lease in rules.LEASE_MS.values())
