@@ -12,6 +12,7 @@ from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
+from app.admin.webhooks.routes import blueprint as webhooks_blueprint
 from app.clock import milliseconds
 from app.delivery import queries
 from app.staff import rules
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
         people_blueprint,
         deliveries_blueprint,
         changes_blueprint,
+        webhooks_blueprint,
         trail_blueprint,
     ):
         app.register_blueprint(room)
