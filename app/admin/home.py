@@ -3,26 +3,25 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.admin import certificates, gate, words
-from app.admin.deliveries import ledger
+from app.admin.deliveries import devices, ledger
 from app.admin.deliveries.ledger import Standing
 from app.admin.pages import ago, number
 from app.admin.texts import gettext, ngettext
+from app.alarms import backups
+from app.alarms.conditions import BACKUP_OLD
 from app.clock import milliseconds
 from app.delivery import queries
-from app.delivery.queries import Behind, SenderState
+from app.delivery.queries import SenderState
 from app.i18n import translate
 from app.staff.guards import StaffIdentity
 from app.wallets.apple.identities import URGENT_DAYS
-from app.wallets.apple.models import DeviceLog
 from app.world import World
 
 ALIVE_WITHIN = timedelta(seconds=60)
 LATE_AFTER = timedelta(minutes=2)
-LOG_SPAN = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,44 +49,15 @@ class Answer:
         return "bad" if "bad" in tones else "warn" if "warn" in tones else "good"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Complaints:
-    """Lines that phones sent, of one cause."""
-
-    cause: str
-    title: str
-    hint: str
-    count: int
-    last_at: datetime
-    line: str
-
-
 def answers(world: World, session: Session, me: StaffIdentity, *, now: datetime) -> list[Answer]:
-    """The three questions, in the order of their weight."""
+    """The four questions, in the order of their weight; backups are no business of a single programme."""
     senders = [one for one in queries.senders(session, now_ms=milliseconds(now)) if _is_mine(session, me, one)]
     return [
         _current(session, me, senders, now),
         _expires(world, session, me, now),
         _refused(session, me, senders, now),
+        *([_backup(session, now)] if me.programme_id is None else []),
     ]
-
-
-def complaints(session: Session, *, now: datetime) -> list[Complaints]:
-    """What phones wrote in the last week, by cause, the most frequent first, each with its latest line."""
-    newest = (
-        select(DeviceLog.cause, func.count().label("count"), func.max(DeviceLog.id).label("last"))
-        .where(DeviceLog.at >= now - LOG_SPAN)
-        .group_by(DeviceLog.cause)
-        .subquery()
-    )
-    rows = session.execute(select(DeviceLog, newest.c.count).join(newest, newest.c.last == DeviceLog.id))
-    found = [_complaint(line, count) for line, count in rows]
-    return sorted(found, key=lambda one: (-one.count, one.cause))
-
-
-def _complaint(line: DeviceLog, count: int) -> Complaints:
-    title, hint = words.device_cause(line.cause)
-    return Complaints(cause=line.cause, title=title, hint=hint, count=count, last_at=line.at, line=line.line)
 
 
 def _is_mine(session: Session, me: StaffIdentity, sender: SenderState) -> bool:
@@ -96,7 +66,7 @@ def _is_mine(session: Session, me: StaffIdentity, sender: SenderState) -> bool:
 
 
 def _current(session: Session, me: StaffIdentity, senders: list[SenderState], now: datetime) -> Answer:
-    standings = ledger.standings(session, me.programme_id)
+    standings = ledger.standings(session, gate.visible(session, me), now=now)
     held = sum(one.total for one in standings if one.channel != "google_class")
     behind = sum(one.behind + one.parked for one in standings)
     troubles = [*_silence(session, behind, now), *_lateness(session, me, standings, senders, now)]
@@ -148,8 +118,8 @@ def _lateness(
         text = ngettext("%(count)s wallet is parked.", "%(count)s wallets are parked.", parked, count=number(parked))
         href = "/admin/deliveries?cause=parked"
         troubles.append(Trouble(tone="bad", sentence=text, href=href, label=gettext("See which and why")))
-    first = ledger.late(session, now_ms=milliseconds(now), programme_id=me.programme_id, without_parked=True, limit=1)
-    oldest = first[0] if first else None
+    waits = ledger.late(session, now_ms=milliseconds(now), programme_id=me.programme_id)
+    oldest = next((one for one in waits if one.cause != "parked"), None)
     if oldest and oldest.since and now - oldest.since > LATE_AFTER:
         text = gettext("The longest wait is %(time)s.", time=ago(oldest.since, now)) + f" {words.cause(oldest.cause)}."
         is_stopped = oldest.cause == "stopped" or any(one.is_open for one in senders)
@@ -205,20 +175,20 @@ def _refused(session: Session, me: StaffIdentity, senders: list[SenderState], no
         for one in senders
         if one.is_open
     ]
-    said = complaints(session, now=now) if me.programme_id is None else []
-    lines = sum(one.count for one in said)
+    said = devices.complaints(session, now=now) if me.programme_id is None else []
     if said:
+        lines = sum(one.count for one in said)
         text = ngettext(
             "Phones wrote %(count)s line in the last 7 days: %(first)s.",
             "Phones wrote %(count)s lines in the last 7 days, most of them: %(first)s.",
             lines,
             count=number(lines),
-            first=said[0].title,
+            first=devices.most_frequent(said),
         )
-        href, label = "/admin/deliveries#phones", gettext("Read what they say")
+        href, label = "/admin/device-logs", gettext("Read what they say")
         troubles.append(Trouble(tone="warn", sentence=text, href=href, label=label))
-    behind: list[Behind] = queries.behind(session, now_ms=milliseconds(now)) if me.programme_id is None else []
-    retrying = sum(one.count for one in behind if one.cause == "retrying")
+    owed = ledger.causes(session, now=now) if me.programme_id is None else []
+    retrying = sum(one.count for one in owed if one.cause == "retrying")
     sentence = gettext("Apple and Google take what is sent, and no phone complains.")
     if troubles:
         sentence = gettext("Not everything that was sent was taken.")
@@ -232,6 +202,27 @@ def _refused(session: Session, me: StaffIdentity, senders: list[SenderState], no
     return Answer(
         question=gettext("Is anything refused?"),
         figure=number(len(troubles)),
+        sentence=sentence,
+        troubles=tuple(troubles),
+    )
+
+
+def _backup(session: Session, now: datetime) -> Answer:
+    made = backups.newest(session)
+    troubles = []
+    if made is None:
+        sentence = gettext("No backup was made yet: run tessera backup every night and keep the file elsewhere.")
+        troubles.append(
+            Trouble(tone="warn", sentence=gettext("If this machine is lost, all balances are lost with it."))
+        )
+    else:
+        sentence = gettext("That long ago the last backup was made.")
+        if now - made > BACKUP_OLD:
+            text = gettext("If this machine is lost today, all that happened since then is lost with it.")
+            troubles.append(Trouble(tone="bad", sentence=text))
+    return Answer(
+        question=gettext("When was the last backup?"),
+        figure=ago(made, now) if made else "–",
         sentence=sentence,
         troubles=tuple(troubles),
     )

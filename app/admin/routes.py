@@ -12,7 +12,10 @@ from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
+from app.admin.watch.routes import blueprint as watch_blueprint
+from app.admin.watch.routes import told
 from app.admin.webhooks.routes import blueprint as webhooks_blueprint
+from app.alarms import service as alarms
 from app.clock import milliseconds
 from app.delivery import queries
 from app.staff import rules
@@ -33,6 +36,7 @@ def install(app: Flask) -> None:
         changes_blueprint,
         webhooks_blueprint,
         trail_blueprint,
+        watch_blueprint,
     ):
         app.register_blueprint(room)
 
@@ -44,8 +48,9 @@ def first() -> AnyResponse:
     parts, me, now = world(), current_staff(), world().clock()
     with parts.database.reading() as reading:
         answers = home.answers(parts, reading, me, now=now)
+        wrong = alarms.seen_now(parts, reading, now=now) if me.programme_id is None else []
         programmes = gate.visible(reading, me)
-    return shown("home.html", answers=answers, programmes=programmes, now=now)
+    return shown("home.html", alarms=[told(one) for one in wrong], answers=answers, programmes=programmes, now=now)
 
 
 @blueprint.get("/certificates")

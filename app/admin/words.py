@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
 
 from app.admin.texts import gettext
 from app.errors import AppError
-from app.i18n import translate
+from app.i18n import page_language, translate
+from app.outbox.rules import Lane
 from passes.apple.push import MEANINGS
 from passes.outcome import Outcome
 
@@ -72,8 +77,50 @@ def cause(name: str) -> str:
         "waiting": gettext("On its way"),
         "retrying": gettext("Failed, will be tried again"),
         "stopped": gettext("Held back: sending is stopped"),
+        "switched": gettext("Held back: stopped by hand"),
         "parked": gettext("Parked: needs you"),
     }.get(name, name)
+
+
+def lane(name: Lane) -> str:
+    """How urgent a change is."""
+    return {
+        Lane.URGENT: gettext("From the till"),
+        Lane.NORMAL: gettext("Edited cards"),
+        Lane.BULK: gettext("Offers and looks"),
+    }[name]
+
+
+def node_role(name: str) -> str:
+    """What a process does."""
+    return {
+        "web": gettext("Pages and API"),
+        "worker": gettext("Delivers"),
+        "scheduler": gettext("Schedules"),
+        "delivery": gettext("Delivers and schedules"),
+    }.get(name, name)
+
+
+def tick(at: datetime) -> str:
+    """A moment on an axis: the hour, or the day at midnight."""
+    pattern = "d MMM" if (at.hour, at.minute) == (0, 0) else "HH:mm"
+    return str(format_datetime(at, pattern, locale=page_language()))
+
+
+def seconds(value: float) -> str:
+    """A length of time in the largest unit that says it well: `1.4 s`, `3.2 min`."""
+    for limit, size, text in (
+        (90, 1, gettext("%(n)s s")),
+        (90 * 60, 60, gettext("%(n)s min")),
+        (36 * 3600, 3600, gettext("%(n)s h")),
+    ):
+        if value < limit:
+            return text % {"n": _short(value / size)}
+    return gettext("%(n)s days") % {"n": _short(value / 86400)}
+
+
+def _short(value: float) -> str:
+    return str(format_decimal(round(value, 1 if value < 10 else 0), locale=page_language()))
 
 
 def outcome(name: str) -> str:
@@ -94,6 +141,39 @@ def answer(channel_name: str, http_status: int, reason: str) -> str:
     code = f"{http_status or ''} {reason}".strip()
     words = _apple(http_status, reason) if channel_name == "apple" else _google(http_status)
     return words if 200 <= http_status < 300 else f"{words} ({code})" if words else code
+
+
+def remedy(channel_name: str, state: str, http_status: int, reason: str) -> str:
+    """What an operator can do about a vendor's last answer; empty where it mends itself or nothing is wrong."""
+    if state == "gone":
+        return gettext("Nothing to do: if the holder adds the card again, it is told again.")
+    if http_status == 410 or not (http_status or reason) or 200 <= http_status < 300 or reason == "unchanged":
+        return ""
+    if reason == "internal fault, see the log":
+        return gettext("Look into the log of the worker at that time; then press Try now.")
+    return _apple_remedy(http_status, reason) if channel_name == "apple" else _google_remedy(http_status)
+
+
+def _google_remedy(http_status: int) -> str:
+    if http_status in {401, 403}:
+        return gettext("Invite the service account in Google's Wallet console with the role Developer, then try again.")
+    if http_status == 400:
+        return gettext("Open the look of the programme: what Google refuses is listed there. Then press Try now.")
+    if http_status in {408, 412, 429} or http_status >= 500 or not http_status:
+        return gettext("It is tried again by itself.")
+    return gettext("Press Try now; if the answer stays, look at the programme's look and at Google's status page.")
+
+
+def _apple_remedy(http_status: int, reason: str) -> str:
+    if reason in {"BadTopic", "MissingTopic", "TopicDisallowed", "DeviceTokenNotForTopic"}:
+        return gettext("Compare the pass type of the programme with that of its certificate: they must be the same.")
+    if http_status == 403 or reason in {"NoCredential", "ServerNotTrusted"}:
+        return gettext(
+            "Look at the certificates page: renew or replace what is refused, then sending goes on by itself."
+        )
+    if http_status == 429 or http_status >= 500 or not http_status:
+        return gettext("It is tried again by itself.")
+    return gettext("This is a fault of this software: keep the log and report it. Then press Try now.")
 
 
 def device_cause(name: str) -> tuple[str, str]:
@@ -138,6 +218,18 @@ def _complaint(name: str) -> tuple[str, str]:
         "nfc-certificate": (
             gettext("Phones want a certificate for NFC"),
             gettext("Leave the NFC part out, or ask Apple for such a certificate."),
+        ),
+        "expired-certificate": (
+            gettext("Phones were given a card whose certificate had ended"),
+            gettext("Renew the certificate step by step on the certificates page."),
+        ),
+        "wrong-certificate": (
+            gettext("Phones were given a card signed with a certificate of another kind"),
+            gettext("Import the certificate of this very pass type, not one for apps."),
+        ),
+        "manifest": (
+            gettext("Phones got a card that was changed after it was signed"),
+            gettext("Look for a proxy that rewrites downloads, and let /apple through as it is."),
         ),
         "signature": (
             gettext("Phones did not accept the signature"),

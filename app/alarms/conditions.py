@@ -17,7 +17,7 @@ from app.delivery import backlog, checks, snapshots
 from app.delivery.models import LaneState, Node
 from app.errors import Busy
 from app.offers.models import Occurrence, Offer
-from app.outbox import rules
+from app.outbox import rules, switches
 from app.outbox.models import Sender
 from app.outbox.rules import Lane
 from app.staff.models import AuditEvent
@@ -113,6 +113,15 @@ def _kind_of(reason: str, for_good: bool) -> str:
         return "breaker_open"
     patterns = ((TOPIC, "wrong_topic"), (TEAM, "wrong_team"), (GONE, "gone_guard"))
     return next((kind for pattern, kind in patterns if pattern.search(reason)), "credential_refused")
+
+
+def switched(look: Look) -> Iterator[Finding]:
+    """What somebody stopped by hand, so that nobody forgets it."""
+    names = dict(look.session.execute(select(Programme.id, Programme.name)).tuples())
+    for one in switches.stopped(look.session):
+        scope = "*" if one.programme_id is None else names.get(one.programme_id, "?")
+        values = {"scope": scope, "reason": one.reason.rstrip(".")}
+        yield Finding(kind="sending_stopped", subject=str(one.programme_id or "all"), severity="warn", values=values)
 
 
 def certificates(look: Look) -> Iterator[Finding]:
@@ -259,6 +268,7 @@ LOOKS: Mapping[tuple[str, ...], Callable[[Look], Iterator[Finding]]] = {
     ("urgent_late", "normal_late"): late,
     ("offers_missed",): offers,
     ("breaker_open", "wrong_topic", "wrong_team", "gone_guard", "credential_refused"): breakers,
+    ("sending_stopped",): switched,
     ("credential_broken", "credential_expires"): certificates,
     ("google_key",): google_key,
     ("backup_old", "backup_none", "backup_untried"): backup,

@@ -137,8 +137,8 @@ TEXTS = {
         "Open one of them from the sync ledger: it says what mends it. All are tried again once a day.",
     ),
     "sending_stopped": (
-        "Sending was stopped by hand (%(reason)s).",
-        "Phones of %(scope)s show old balances until it is resumed.",
+        "Sending was stopped by hand for %(scope)s (%(reason)s).",
+        "Its phones show old balances until it is resumed; * means every programme.",
         "Resume it on the deliveries page; what waited is then sent.",
     ),
 }

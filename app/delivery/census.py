@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.cards.models import Card
 from app.clock import milliseconds
 from app.delivery.models import Census, Silence
+from app.outbox import switches
 from app.outbox.models import Sender, Target
 from app.wallets.google.models import GoogleClass
 from app.world import World
@@ -24,7 +25,7 @@ STEP_ROWS = 20_000
 QUIET_AFTER = timedelta(days=7)
 REFUSALS_KEPT = 20
 FETCHED_BUCKETS_S = ("1", "2", "5", "10", "30", "60", "300", "900", "3600", "21600", "86400", "604800", "+Inf")
-OWED = ("waiting", "retrying", "stopped")
+OWED = ("waiting", "retrying", "stopped", "switched")
 NOT_FETCHED = -1
 
 Owner = tuple[int, str]
@@ -46,10 +47,19 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What a step needs besides the targets: senders that are stopped, and the programme of each Google class."""
+    """What a step needs besides the targets: what is stopped, by a breaker or by hand, and whose each class is."""
 
     stopped: frozenset[int]
+    switched: frozenset[int | None]
     programme_of_class: Mapping[int, int]
+
+    def cause(self, programme_id: int, sender_id: int, condition: str) -> str:
+        """The condition, or for what is owed the reason why nothing is sent."""
+        if condition not in OWED:
+            return condition
+        if self.switched & {None, programme_id}:
+            return "switched"
+        return "stopped" if sender_id in self.stopped else condition
 
 
 def walk(world: World, *, fetched_from_ms: int, now: datetime) -> Counted:
@@ -83,6 +93,7 @@ def _known(session: Session, now: datetime) -> _Known:
     classes = session.execute(select(GoogleClass.id, GoogleClass.programme_id))
     return _Known(
         stopped=frozenset(session.scalars(select(Sender.id).where(Sender.breaker_until > milliseconds(now)))),
+        switched=frozenset(one.programme_id for one in switches.stopped(session)),
         programme_of_class={row.id: row.programme_id for row in classes},
     )
 
@@ -90,8 +101,7 @@ def _known(session: Session, now: datetime) -> _Known:
 def _add(found: Counted, rows: Iterable[Any], known: _Known) -> None:
     for programme_id, class_id, channel, sender_id, condition, status, reason, bucket, lag_ms, count in rows:
         owner = (known.programme_of_class.get(class_id, 0) if programme_id is None else programme_id, channel)
-        is_stopped = condition in OWED and sender_id in known.stopped
-        found.conditions[owner]["stopped" if is_stopped else condition] += count
+        found.conditions[owner][known.cause(owner[0], sender_id, condition)] += count
         if condition == "parked":
             found.refusals[owner][f"{status or ''} {reason}".strip()] += count
         if bucket != NOT_FETCHED:

@@ -4,28 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.db import rows_changed
-from app.outbox import pace
+from app.outbox import pace, switches
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import FOREVER_MS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Behind:
-    """How many addresses of a channel wait for the same cause. `cause`: waiting, retrying, stopped or parked."""
-
-    channel: str
-    cause: str
-    count: int
-    oldest_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Why:
-    """How far one address of a card is. `next_at` is None when nothing is owed, or when somebody must act first."""
+    """How far one address of a card is. `next_at` is None when nothing is owed, or when somebody must act first.
+
+    `is_sending`: a worker has it in hand. `stopped_for`: the words of an open breaker. `switched_for`: the reason that
+    an operator gave for stopping all sends, or this programme's. `trace`: the change that asked for `want`.
+    """
 
     target_id: int
     channel: str
@@ -33,14 +27,27 @@ class Why:
     version: int
     want: int
     done: int
+    told_at: datetime | None
     fetched: int
-    up_to_date: bool
+    fetched_at: datetime | None
+    waits_since: datetime | None
     next_at: datetime | None
+    is_sending: bool
     attempts: int
     last_status: int
     last_reason: str
     last_at: datetime | None
-    breaker_reason: str
+    stopped_for: str
+    switched_for: str
+    trace: str
+
+    @property
+    def up_to_date(self) -> bool:
+        return self.state != "gone" and self.done >= self.version
+
+    @property
+    def is_owed(self) -> bool:
+        return self.want > self.done and self.state != "gone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,36 +62,17 @@ class SenderState:
     until: datetime | None
 
 
-def behind(session: Session, *, now_ms: int) -> list[Behind]:
-    """What is owed, by channel and cause; empty when every phone is up to date."""
-    # the same expressions in both places: PostgreSQL groups only by what has the same parameters
-    kinds = (Target.channel, Target.state, Target.attempts > 1, Sender.breaker_until > now_ms)
-    rows = session.execute(
-        select(*kinds, func.count(), func.min(Target.dirty_since))
-        .join(Sender, Sender.id == Target.sender_id)
-        .where(Target.want > Target.done, Target.state != "gone")
-        .group_by(*kinds)
-    )
-    found: dict[tuple[str, str], Behind] = {}
-    for channel, state, failing, stopped, count, oldest in rows:
-        cause = "parked" if state == "parked" else "stopped" if stopped else "retrying" if failing else "waiting"
-        before = found.get((channel, cause))
-        oldest_at = _moment(oldest)
-        found[channel, cause] = Behind(
-            channel=channel,
-            cause=cause,
-            count=count + (before.count if before else 0),
-            oldest_at=min(filter(None, [oldest_at, before.oldest_at if before else None]), default=None),
-        )
-    return sorted(found.values(), key=lambda one: (one.channel, one.cause))
-
-
-def why(session: Session, card_id: int, *, version: int, now_ms: int) -> list[Why]:
+def why(session: Session, card_id: int, *, programme_id: int, version: int, now_ms: int) -> list[Why]:
     """Why a card is, or is not, up to date in each wallet that holds it."""
     rows = session.execute(
-        select(Target, Sender).join(Sender, Sender.id == Target.sender_id).where(Target.card_id == card_id)
+        select(Target, Sender)
+        .join(Sender, Sender.id == Target.sender_id)
+        .where(Target.card_id == card_id)
+        .order_by(Target.channel, Target.id)
     )
-    return [_why(target, sender, version, now_ms) for target, sender in rows]
+    thrown = [one for one in switches.stopped(session) if one.programme_id in {None, programme_id}]
+    switched_for = thrown[0].reason if thrown else ""
+    return [_why(target, sender, version, now_ms, switched_for) for target, sender in rows]
 
 
 def recent(session: Session, *, card_id: int | None = None, limit: int = 100) -> Sequence[SendLog]:
@@ -132,11 +120,11 @@ def retry(session: Session, target_id: int, *, now_ms: int) -> bool:
     )
 
 
-def _why(target: Target, sender: Sender, version: int, now_ms: int) -> Why:
+def _why(target: Target, sender: Sender, version: int, now_ms: int, switched_for: str) -> Why:
     owed = target.want > target.done and target.state != "gone"
     stopped = sender.breaker_until > now_ms
     next_ms = max(target.not_before, sender.breaker_until)
-    waits_for_somebody = target.state == "parked" or next_ms >= FOREVER_MS
+    waits_for_somebody = target.state == "parked" or next_ms >= FOREVER_MS or bool(switched_for)
     return Why(
         target_id=target.id,
         channel=target.channel,
@@ -144,14 +132,19 @@ def _why(target: Target, sender: Sender, version: int, now_ms: int) -> Why:
         version=version,
         want=target.want,
         done=target.done,
+        told_at=_moment(target.told_at),
         fetched=target.fetched,
-        up_to_date=target.state != "gone" and target.done >= version,
+        fetched_at=_moment(target.fetched_at),
+        waits_since=_moment(target.dirty_since) if owed else None,
         next_at=_moment(next_ms) if owed and not waits_for_somebody else None,
+        is_sending=owed and target.lease is not None and target.not_before > now_ms,
         attempts=target.attempts,
         last_status=target.last_status,
         last_reason=target.last_reason,
         last_at=_moment(target.last_at),
-        breaker_reason=sender.breaker_reason if stopped else "",
+        stopped_for=sender.breaker_reason if stopped else "",
+        switched_for=switched_for,
+        trace=target.trace,
     )
 
 

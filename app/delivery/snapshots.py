@@ -44,6 +44,11 @@ def since(session: Session, start: datetime) -> list[Snapshot]:
     return [*session.scalars(before), *session.scalars(later)]
 
 
+def begun_before(session: Session, moment: datetime) -> bool:
+    """Whether there is a snapshot as old as that."""
+    return session.scalar(select(Snapshot.at).where(Snapshot.at <= moment).limit(1)) is not None
+
+
 def grown(session: Session, start: datetime, prefix: str) -> dict[str, int]:
     """By how much tallies of that prefix grew since *start*; nothing while there is no snapshot as old."""
     before = session.scalars(select(Snapshot).where(Snapshot.at <= start).order_by(Snapshot.at.desc()).limit(1))

@@ -19,6 +19,7 @@ _TASKS = {
 _LINE = re.compile(
     r"(?:\[[^\]]{0,40}\] )?(?P<task>[A-Z][A-Za-z #]{0,30} task) \(.*?\) encountered error: (?P<error>.*)"
 )
+_PASS_TYPE = re.compile(r"\bpass type (?P<name>[A-Za-z0-9][A-Za-z0-9.-]{0,154})")
 _CAUSES = (
     (
         re.compile(r"Authentication failure"),
@@ -51,7 +52,22 @@ _CAUSES = (
         "an NFC or personalization part needs a certificate that Apple grants apart; leave the part out",
     ),
     (
-        re.compile(r"(?i)trust chain|may not match your certificate|TemporalValidity|LeafMarkerOid|signature"),
+        re.compile(r"TemporalValidity"),
+        "expired-certificate",
+        "the certificate had ended when the pass was signed: renew it with `tessera certs csr`",
+    ),
+    (
+        re.compile(r"LeafMarkerOid"),
+        "wrong-certificate",
+        "the pass was signed with a certificate of another kind: import the one of its pass type",
+    ),
+    (
+        re.compile(r"(?i)manifest"),
+        "manifest",
+        "the pass was changed after it was signed: look for a proxy that rewrites downloads",
+    ),
+    (
+        re.compile(r"(?i)trust chain|may not match your certificate|signature"),
         "signature",
         "the signature was not accepted: look at certificate, intermediate and expiry with `tessera doctor`",
     ),
@@ -108,6 +124,12 @@ def read_log_line(line: str) -> LogLine:
             status = found.groupdict().get("status")
             return LogLine(text=text, task=task, error=error, cause=f"{cause}-{status}" if status else cause, hint=hint)
     return LogLine(text=text, task=task, error=error)
+
+
+def pass_type_of(text: str) -> str:
+    """The pass type that a line speaks of; empty if it names none."""
+    found = _PASS_TYPE.search(text)
+    return found["name"].rstrip(".") if found else ""
 
 
 def _escaped(line: str) -> str:

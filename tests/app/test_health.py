@@ -1,27 +1,37 @@
 """Alive, ready with reasons, and figures that are right on both databases."""
 
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from app import health
-from app.cards.models import Card
+from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.counter import service as counter
 from app.counter.service import Actor, Sale
-from app.delivery import book
+from app.delivery import book, counting, snapshots
 from app.delivery.models import Node
 from app.figures.books import LedgerCounts
 from app.figures.collected import Figures
+from app.offers import service as offers
+from app.offers.models import Occurrence
+from app.offers.service import OfferDraft
 from app.outbox import service as outbox
+from app.outbox.claims import Claim, Claimed, SenderRef
+from app.outbox.models import Target
+from app.outbox.rules import Lane
 from app.vault import Vault
+from app.wallets.channel import Errand, Result
 from app.world import World
+from passes.outcome import Outcome
 from tests import factories
 from tests.app.api.conftest import make_app
 from tests.authority import Authority
@@ -144,7 +154,8 @@ def test_cards_that_wait_for_their_wallet_are_counted_once_each(
 
     found = figures(any_world)
     assert found["tessera_cards_behind", (("channel", "apple"),)] == 1
-    assert found["tessera_oldest_dirty_seconds", (("channel", "apple"),)] == 30
+    assert found["tessera_oldest_dirty_seconds", (("channel", "apple"), ("lane", "urgent"))] == 30
+    assert found["tessera_targets_dirty", (("channel", "apple"), ("lane", "urgent"))] == 2
 
 
 def test_what_delivery_did_is_told_as_counts_and_a_histogram(any_world: World) -> None:
@@ -168,7 +179,7 @@ def test_a_scheduler_leads_while_its_beat_is_fresh(any_world: World, clock: Mova
     with any_world.database.unit_of_work() as session:
         session.add(Node(name="a:1", role="delivery", started_at=clock(), beat_at=clock()))
     during = figures(any_world)["tessera_scheduler_is_leader", ()]
-    clock.advance(seconds=31)
+    clock.advance(seconds=61)
 
     assert (before, during, figures(any_world)["tessera_scheduler_is_leader", ()]) == (0, 1, 0)
 
@@ -200,15 +211,98 @@ def test_metrics_are_answered_when_the_database_is_gone(world: World) -> None:
 
     assert answer.status_code == 200
     assert "tessera_http_requests_total{" in answer.text
-    assert "tessera_figures_unread 5.0" in answer.text
+    assert "tessera_figures_unread 9.0" in answer.text
+    assert "tessera_disk_free_bytes " in answer.text
 
 
-def test_metrics_name_what_is_promised(client: FlaskClient, world: World) -> None:
-    answer = client.get("/metrics").text
+PROMISED = (
+    "passes_built_total", "pass_build_seconds", "push_total", "cards_behind", "delivery_lag_seconds",
+    "transactions_total", "certificate_expiry_seconds", "http_requests_total", "scheduler_is_leader", "targets_dirty",
+    "oldest_dirty_seconds", "commit_to_send_seconds", "send_seconds", "sends_total", "duplicates_total",
+    "hints_sent_total", "hints_failed_total", "hints_expired_total", "sweep_found_total", "fetched_lag_seconds",
+    "offers_late_seconds", "offers_missed_total", "breaker_open", "rate_wait_seconds", "campaign_left",
+    "want_not_version", "ledger_mismatch", "db_busy_total", "dead_rows", "oldest_snapshot_seconds", "wal_bytes",
+    "credential_days_left", "backup_age_seconds", "node_beat_age_seconds", "disk_free_bytes", "http_request_seconds",
+)  # fmt: skip
 
-    for name in (
-        "tessera_passes_built_total", "tessera_pass_build_seconds", "tessera_push_total", "tessera_cards_behind",
-        "tessera_delivery_lag_seconds", "tessera_transactions_total", "tessera_certificate_expiry_seconds",
-        "tessera_http_requests_total", "tessera_scheduler_is_leader",
-    ):  # fmt: skip
-        assert f"# TYPE {name} " in answer, name
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_metrics_name_what_is_promised(client: FlaskClient, world: World, name: str) -> None:
+    assert f"# TYPE tessera_{name} " in client.get("/metrics").text
+
+
+def test_every_family_of_ours_is_named_by_prometheus_rules_and_said_in_the_readme(client: FlaskClient) -> None:
+    client.get("/healthz")
+    families = list(text_string_to_metric_families(client.get("/metrics").text))
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    ours = [one for one in families if one.name.startswith("tessera_") and not one.name.endswith("_created")]
+
+    assert len(ours) > 40
+    assert [one.name for one in ours if f"`{_in_readme(one)}`" not in readme] == []
+    assert [one.name for one in ours if not one.documentation] == []
+    assert [one.name for one in ours if re.search(r"_(ms|minutes|hours|kb|mb|percent)$", one.name)] == []
+
+
+def _in_readme(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def test_labels_have_few_values_whatever_a_vendor_answers(any_world: World, card_id: int, clock: MovableClock) -> None:
+    target = Claimed(id=1, card_id=card_id, address_id=1, want=2, done=1, attempts=1, dirty_since=0, trace="t")
+    claim = Claim(
+        channel="apple", sender=SenderRef(1, "apple", "pass.x"), lane=Lane.URGENT, lease="x", claimed_ms=0,
+        send_until_ms=0, rows=[target],
+    )  # fmt: skip
+    errand = Errand(claim=claim, target=target, version=2, payload=None)
+    results = [
+        Result(errand=errand, outcome=Outcome.REFUSED, status=400 + number % 3, reason=f"Nonsense{number}")
+        for number in range(200)
+    ]
+    with any_world.database.unit_of_work() as session:
+        book.add(session, counting.of(results, now_ms=1_000))
+
+    names = {labels for name, labels in figures(any_world) if name == "tessera_sends_total"}
+
+    assert {dict(one)["reason"] for one in names} == {"400", "401", "402"}
+
+
+def test_what_a_phone_fetched_is_counted_once(any_world: World, card_id: int, clock: MovableClock) -> None:
+    told_ms = milliseconds(clock())
+    with any_world.database.unit_of_work() as session:
+        sender = outbox.sender_for(session, "apple", "pass.com.example.kahve")
+        made = outbox.ensure_target(
+            session, channel="apple", sender_id=sender.id, card_id=card_id, address_id=1, want=1, done=1, now_ms=told_ms
+        )
+        made.told_at = told_ms
+    snapshots.take(any_world)
+    clock.advance(seconds=4)
+    with any_world.database.unit_of_work() as session:
+        session.execute(update(Target).values(fetched_at=milliseconds(clock())))
+    for _ in range(3):
+        clock.advance(minutes=5)
+        snapshots.take(any_world)
+
+    found = figures(any_world)
+
+    assert found["tessera_fetched_lag_seconds_count", ()] == 1
+    assert found["tessera_fetched_lag_seconds_sum", ()] == 4
+    assert found["tessera_fetched_lag_seconds_bucket", (("le", "5.0"),)] == 1
+    assert found["tessera_fetched_lag_seconds_bucket", (("le", "2.0"),)] == 0
+
+
+def test_expensive_figures_are_not_read_again_at_each_scrape(world: World, clock: MovableClock) -> None:
+    with world.database.unit_of_work() as session:
+        programme = factories.programme(session)
+        programme_id = programme.id
+    scraped = Figures()
+    scraped.text(world)
+    with world.database.unit_of_work() as session:
+        draft = OfferDraft(
+            programme=session.get_one(Programme, programme_id), title="Cake", body="Free", texts={},
+            starts_at=clock() + timedelta(hours=1), ends_at=clock() + timedelta(hours=2), timezone="UTC", tier=None,
+        )  # fmt: skip
+        offers.create(session, draft, by="test", now=clock())
+        session.execute(update(Occurrence).values(status="missed", fired_at=clock()))
+
+    assert b"tessera_offers_missed_total 0.0" in scraped.text(world)
+    assert b"tessera_offers_missed_total 2.0" in Figures().text(world)

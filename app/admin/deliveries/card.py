@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.admin import words
+from app.admin.deliveries import traces
 from app.admin.texts import gettext
 from app.cards import codes, people
 from app.cards import service as cards
@@ -32,10 +33,11 @@ class Event:
     title: str
     text: str
     tone: str = ""
+    trace: str = ""
 
 
 def find(session: Session, text: str, programmes: list[Programme]) -> Card | None:
-    """The card that a person means by its number, serial or link, or its holder's e-mail address or phone number."""
+    """The card meant by its number, serial or link, by its holder's contact, or by a request that changed it."""
     ids = [one.id for one in programmes]
     wanted = " ".join(text.split())
     if not wanted or len(wanted) > 200 or not wanted.isprintable():
@@ -45,18 +47,24 @@ def find(session: Session, text: str, programmes: list[Programme]) -> Card | Non
         return by_number
     named = (Card.serial == wanted) | (Card.link == wanted)
     found = session.scalars(select(Card).where(Card.programme_id.in_(ids), named).limit(1)).one_or_none()
+    if found is None and (traced := traces.card_of(session, wanted)) is not None and traced.programme_id in ids:
+        return traced
     return found or _by_contact(session, wanted, programmes)
 
 
 def wallets(session: Session, card: Card, *, now: datetime) -> list[Why]:
     """How far each wallet that holds the card is."""
-    return queries.why(session, card.id, version=card.version, now_ms=milliseconds(now))
+    return queries.why(session, card.id, programme_id=card.programme_id, version=card.version, now_ms=milliseconds(now))
 
 
-def events(session: Session, card: Card) -> list[Event]:
-    """What happened to the card and to its copies on phones, newest first."""
+def events(session: Session, card: Card, held: list[Why]) -> list[Event]:
+    """What happened to the card and to its copies on phones, newest first.
+
+    Of pushes of bulk changes only the last is known: they are not logged one by one.
+    """
     found = [_entry(one) for one in ledger.history(session, card.id, limit=EVENTS)]
     found += [_send(one) for one in queries.recent(session, card_id=card.id, limit=EVENTS)]
+    found += [_fetch(one) for one in held if one.fetched_at is not None]
     registered = select(Registration.created_at).join(Device).where(Registration.card_id == card.id)
     found += [
         Event(at=at, title=gettext("Added to Apple Wallet"), text="", tone="good") for at in session.scalars(registered)
@@ -95,7 +103,7 @@ def _entry(entry: Entry) -> Event:
         "reverse": gettext("Undone: %(points)s", points=entry.points),
     }[entry.kind]
     text = gettext("Card version %(version)d, through %(channel)s", version=entry.card_version, channel=entry.channel)
-    return Event(at=entry.recorded_at, title=title, text=text)
+    return Event(at=entry.recorded_at, title=title, text=text, trace=entry.trace)
 
 
 def _send(log: SendLog) -> Event:
@@ -107,4 +115,11 @@ def _send(log: SendLog) -> Event:
         answer=words.answer(log.channel, log.status, log.reason),
         took=log.took_ms,
     )
-    return Event(at=datetime.fromtimestamp(log.at / 1000, UTC), title=title, text=text, tone=tones.get(log.outcome, ""))
+    at = datetime.fromtimestamp(log.at / 1000, UTC)
+    return Event(at=at, title=title, text=text, tone=tones.get(log.outcome, ""), trace=log.trace)
+
+
+def _fetch(one: Why) -> Event:
+    text = gettext("Version %(version)d. A fetch names no phone, so this is a best effort.", version=one.fetched)
+    at = one.fetched_at or datetime.fromtimestamp(0, UTC)
+    return Event(at=at, title=gettext("Fetched by the phone"), text=text, tone="good")

@@ -1,36 +1,66 @@
-"""The sync ledger: how many wallets are current, who is behind and for which reason."""
+"""The sync ledger: how many wallets are current, who is behind and for which reason.
 
+Nothing here reads more rows the more cards there are: totals come from the census, the rest from the indexes of due and
+of parked rows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme
-from app.delivery.models import Node
+from app.clock import milliseconds
+from app.delivery import backlog, snapshots
+from app.delivery.backlog import Backlog
+from app.delivery.models import Census, Node
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import FOREVER_MS
 from app.wallets.google.models import GoogleClass
 
 CAUSES = ("waiting", "retrying", "stopped", "parked")
-SENDS = 25
 CHANNELS = ("apple", "google", "google_class")
+SENDS = 25
+LOOKED_AT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The wallets of one channel: `behind` are on their way, `parked` wait for somebody, `gone` let go of the card."""
+    """The wallets of one programme and channel.
 
+    `told` were accepted by the vendor and not fetched by the phone yet, `quiet` for seven days. `behind` are on their
+    way, `parked` wait for somebody, `gone` let go of the card. `causes` says why they are behind.
+    """
+
+    programme: str
     channel: str
     current: int
+    told: int
+    quiet: int
     behind: int
     parked: int
     gone: int
+    causes: dict[str, int]
+    counted_at: datetime
 
     @property
     def total(self) -> int:
         """Those that still hold the card."""
-        return self.current + self.behind + self.parked
+        return self.current + self.told + self.quiet + self.behind + self.parked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why wallets of a channel are behind at this moment, how many, and since when the first of them waits."""
+
+    channel: str
+    cause: str
+    count: int
+    since: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +89,36 @@ class Sent:
     status: int
     reason: str
     took_ms: int
+    trace: str
 
 
-def standings(session: Session, programme_id: int | None = None) -> list[Standing]:
-    """How far each channel is, in one statement."""
-    gone, parked = Target.state == "gone", Target.state == "parked"
-    behind = and_(~gone, ~parked, Target.want > Target.done)
-    current = and_(~gone, ~parked, Target.want <= Target.done)
-    query = select(Target.channel, *(_count(each) for each in (current, behind, parked, gone)))
-    rows = session.execute(query.where(*_of(programme_id)).group_by(Target.channel).order_by(Target.channel))
-    return [Standing(channel=r[0], current=r[1], behind=r[2], parked=r[3], gone=r[4]) for r in rows]
+def standings(session: Session, programmes: Sequence[Programme], *, now: datetime) -> list[Standing]:
+    """How far each programme's wallets are, as last counted."""
+    names = {one.id: one.name for one in programmes}
+    found = [
+        _standing(one, names[one.programme_id])
+        for one in snapshots.totals(session, now=now)
+        if one.programme_id in names
+    ]
+    return sorted(found, key=lambda one: (one.programme, one.channel))
+
+
+def causes(session: Session, *, now: datetime) -> list[Cause]:
+    """What is behind at this moment, in the whole installation, by channel and cause."""
+    counts: Counter[tuple[str, str]] = Counter()
+    oldest: dict[tuple[str, str], int] = {}
+    for one in backlog.read(session, now_ms=milliseconds(now)):
+        for cause, count in _split(one):
+            if count:
+                counts[one.channel, cause] += count
+                oldest[one.channel, cause] = min(one.oldest_ms, oldest.get((one.channel, cause), one.oldest_ms))
+    parked = select(Target.channel, func.count(), func.min(Target.dirty_since)).where(Target.state == "parked")
+    for channel, count, since in session.execute(parked.group_by(Target.channel)):
+        counts[channel, "parked"], oldest[channel, "parked"] = count, since
+    return [
+        Cause(channel=channel, cause=cause, count=count, since=_at(oldest[channel, cause]))
+        for (channel, cause), count in sorted(counts.items())
+    ]
 
 
 def late(
@@ -78,25 +128,22 @@ def late(
     programme_id: int | None = None,
     channel: str | None = None,
     cause: str | None = None,
-    without_parked: bool = False,
     limit: int = 50,
 ) -> list[Late]:
-    """Who is behind, the longest wait first; narrowed to a channel or a cause."""
-    query = (
-        select(Target, Sender.breaker_until, Card.number)
-        .join(Sender, Sender.id == Target.sender_id)
-        .outerjoin(Card, Card.id == Target.card_id)
-        .where(Target.want > Target.done, Target.state != "gone", *_of(programme_id))
-        .order_by(Target.dirty_since, Target.id)
-        .limit(limit)
-    )
-    if channel:
-        query = query.where(Target.channel == channel)
-    if without_parked:
-        query = query.where(Target.state != "parked")
-    if cause:
-        query = query.where(_is_cause(cause, now_ms))
-    return [_late(target, until, number, now_ms) for target, until, number in session.execute(query)]
+    """Who is behind, the longest wait first; narrowed to a channel or a cause.
+
+    Of each sender, channel and lane the first 200 are looked at; that the list is the longest waits of all is certain
+    up to there.
+    """
+    found: list[Late] = []
+    for query in _late_queries(session, cause):
+        narrowed = query.where(*_of(programme_id), *([Target.channel == channel] if channel else []))
+        for target, until, number in session.execute(narrowed.limit(LOOKED_AT)):
+            one = _late(target, until, number, now_ms)
+            if cause in {None, one.cause}:
+                found.append(one)
+    never = datetime.max.replace(tzinfo=UTC)
+    return sorted(found, key=lambda one: (one.since or never, one.target_id))[:limit]
 
 
 def sends(
@@ -121,29 +168,50 @@ def my_senders(session: Session, programme_id: int | None) -> set[int] | None:
 
 def last_beat(session: Session) -> datetime | None:
     """When a process that delivers last said that it is alive."""
-    return session.scalar(select(func.max(Node.beat_at)).where(Node.role == "delivery"))
+    return session.scalar(select(func.max(Node.beat_at)).where(Node.role.in_(("delivery", "worker"))))
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+def _standing(one: Census, programme: str) -> Standing:
+    return Standing(
+        programme=programme,
+        channel=one.channel,
+        current=one.current,
+        told=one.told,
+        quiet=one.quiet,
+        behind=one.behind,
+        parked=one.parked,
+        gone=one.gone,
+        causes=dict(one.causes),
+        counted_at=one.counted_at,
+    )
 
 
-def _of(programme_id: int | None) -> list[ColumnElement[bool]]:
+def _split(one: Backlog) -> tuple[tuple[str, int], ...]:
+    if one.is_stopped:
+        return (("stopped", one.count),)
+    return ("retrying", one.retrying), ("waiting", one.count - one.retrying)
+
+
+def _late_queries(session: Session, cause: str | None) -> Iterator[Select[Target, int, str]]:
+    rows = (
+        select(Target, Sender.breaker_until, Card.number)
+        .join(Sender, Sender.id == Target.sender_id)
+        .outerjoin(Card, Card.id == Target.card_id)
+    )
+    if cause != "parked":
+        for one in backlog.read(session, now_ms=0):
+            place = (Target.sender_id == one.sender_id, Target.channel == one.channel, Target.lane == int(one.lane))
+            yield rows.where(*place, Target.want > Target.done, Target.state == "live").order_by(Target.not_before)
+    if cause in {None, "parked"}:
+        yield rows.where(Target.state == "parked").order_by(Target.last_at)
+
+
+def _of(programme_id: int | None) -> list[Any]:
     if programme_id is None:
         return []
     classes = select(GoogleClass.id).where(GoogleClass.programme_id == programme_id)
-    cards = select(Card.id).where(Card.programme_id == programme_id)
-    return [or_(Target.card_id.in_(cards), and_(Target.channel == "google_class", Target.address_id.in_(classes)))]
-
-
-def _is_cause(cause: str, now_ms: int) -> ColumnElement[bool]:
-    parked, stopped, failing = Target.state == "parked", Sender.breaker_until > now_ms, Target.attempts > 1
-    return {
-        "parked": parked,
-        "stopped": and_(~parked, stopped),
-        "retrying": and_(~parked, ~stopped, failing),
-        "waiting": and_(~parked, ~stopped, ~failing),
-    }[cause]
+    of_class = and_(Target.channel == "google_class", Target.address_id.in_(classes))
+    return [or_(Card.programme_id == programme_id, of_class)]
 
 
 def _late(target: Target, breaker_until: int, number: str | None, now_ms: int) -> Late:
@@ -172,8 +240,9 @@ def _sent(log: SendLog, number: str | None) -> Sent:
         status=log.status,
         reason=log.reason,
         took_ms=log.took_ms,
+        trace=log.trace,
     )
 
 
-def _at(ms: int) -> datetime | None:
+def _at(ms: int | None) -> datetime | None:
     return datetime.fromtimestamp(ms / 1000, UTC) if ms else None

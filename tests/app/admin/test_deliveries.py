@@ -10,7 +10,8 @@ from app.cards import service as cards
 from app.clock import milliseconds
 from app.counter import service as counter
 from app.counter.service import Actor, Sale
-from app.delivery import queries, steps
+from app.delivery import queries
+from app.delivery.models import Node
 from app.outbox import pace
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.service import Lane
@@ -22,7 +23,8 @@ from tests.conftest import MovableClock
 
 def alive(office: Office) -> None:
     now = office.world.clock()
-    steps.beat(office.world, name="one", role="delivery", started_at=now)
+    with office.world.database.unit_of_work() as session:
+        session.merge(Node(name="one", role="delivery", started_at=now, beat_at=now))
 
 
 def stop(office: Office, reason: str = "Apple refuses the certificate; renew it") -> int:
