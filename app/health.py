@@ -1,20 +1,24 @@
-"""Alive, able to serve, and figures for Prometheus. None of the three ever fails with a 500."""
+"""Alive, able to serve, how the whole is, and figures for Prometheus. None of them ever fails with a 500."""
 
 import logging
 import threading
 from collections.abc import Callable
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from app.admin.watch import deep
 from app.cards.models import Member
 from app.db import is_lock_timeout, rows_changed
 from app.delivery.models import Node
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, Forbidden, Unauthorised
 from app.figures.collected import Figures
 from app.migrations.run import is_current
+from app.staff import rules
+from app.staff import service as staff
+from app.staff.guards import signed_in
 from app.web import world
 from app.world import World
 
@@ -25,7 +29,7 @@ SELF = "readiness"
 
 
 def install(app: Flask) -> None:
-    """Add /healthz, /readyz and /metrics."""
+    """Add /healthz, /readyz, /healthz/deep and /metrics."""
     readiness = Readiness()
     figures = Figures()
 
@@ -42,9 +46,39 @@ def install(app: Flask) -> None:
             answer.headers["Retry-After"] = "5"
         return answer
 
+    @app.get("/healthz/deep")
+    def healthz_deep() -> Response:
+        _require_operator()
+        parts = world()
+        with parts.database.reading() as session:
+            return jsonify(deep.as_json(deep.look(parts, session, now=parts.clock())))
+
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(generate_latest() + figures.text(world()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _require_operator() -> None:
+    """Let in a key of scope admin, or an operator who is signed in; neither may be bound to one programme.
+
+    Raises: Unauthorised `key_missing`; Forbidden `scope_too_small`.
+    """
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        with world().database.reading() as session:
+            key = staff.key_by_text(session, text.strip())
+        if key is None:
+            raise Unauthorised(
+                "key_unknown", "This key is unknown or was revoked. Make one with: tessera apikey create."
+            )
+        may, bound_to = key.scope == "admin", key.programme_id
+    else:
+        person = signed_in()
+        if person is None:
+            raise Unauthorised("key_missing", "Send a key of scope admin in the header Authorization: Bearer KEY.")
+        may, bound_to = person.may(*rules.ADMIN_READ), person.programme_id
+    if not may or bound_to is not None:
+        raise Forbidden("scope_too_small", "This needs a key of scope admin for the whole installation.")
 
 
 class Readiness:
