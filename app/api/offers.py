@@ -58,7 +58,8 @@ def stop_offer(call: Call) -> Body:
 
 
 def _in_full(call: Call, offer: Offer, owner: str) -> Body:
-    found = reach.of(call.session, offer.programme_id, offer.tier_id, call.settings)
+    audience = reach.crowd(call.session, offer.programme_id, offer.tier_id)
+    found = reach.of(call.session, offer.programme_id, audience, call.settings)
     newest = next(iter(expansion.of_offer(call.session, offer.id)), None)
     change = None
     if newest is not None:

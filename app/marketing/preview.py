@@ -37,11 +37,11 @@ class Preview:
 
 
 def sample_card(session: Session, programme: Programme, tier_id: int | None) -> Card | None:
-    """A member of the audience: whoever's card changed last."""
+    """The youngest card of the audience."""
     query = select(Card).where(Card.programme_id == programme.id, Card.status == "active")
     if tier_id is not None:
         query = query.where(Card.tier_id == tier_id)
-    return session.scalars(query.order_by(Card.modified_at.desc(), Card.id).limit(1)).first()
+    return session.scalars(query.order_by(Card.id.desc()).limit(1)).first()
 
 
 def read(

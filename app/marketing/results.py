@@ -1,29 +1,41 @@
-"""What an offer did, counted from what happened: nothing is estimated, and what cannot be known is not said."""
+"""What offers did, counted from what happened; what cannot be known is not said.
 
+Of a large audience the phones are counted on a sample of its cards (`delivery.reach`), and shown as such: two joins
+over a million rows for each offer of a list would keep a page, and its database, busy for seconds.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.cards.models import Card, Expansion
+from app.cards.models import Expansion
 from app.clock import milliseconds
+from app.delivery import reach
+from app.delivery.reach import Crowd
 from app.offers.models import Occurrence, Offer, Redemption
 from app.outbox.models import Target
-from app.wallets.google.models import GoogleMessage, GoogleObject
+from app.wallets.google.models import GoogleMessage
+
+Row = TypeVar("Row", Occurrence, Expansion)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """Figures of one offer at one moment.
 
-    `audience`: cards it is for. `changed`: cards that were given it at its start. `apple_phones`: Apple wallets among
-    them, of which `apple_told` were pushed since and `apple_fetched` have downloaded what they were told of.
-    `google_holders`: cards in Google wallets, reached by the classes that show it; `google_classes` of them were told,
-    `google_alerted` with a sound. `late_s`: how late the start fired, counted from when it was known.
+    `audience`: cards it is for; `is_exact`: whether the phones among them are counted, or estimated from a sample.
+    `changed`: cards that were given it at its start. `apple_phones`: Apple wallets among them, of which `apple_told`
+    were pushed since and `apple_fetched` have downloaded what they were told of. `google_holders`: cards in Google
+    wallets, reached by the classes that show it; `google_classes` of them were told, `google_alerted` with a sound.
+    `late_s`: how late the start fired, counted from when it was known.
     """
 
     audience: int
+    is_exact: bool
     changed: int
     apple_phones: int
     apple_told: int
@@ -37,69 +49,101 @@ class Results:
     late_s: float | None
 
 
-def of(session: Session, offer: Offer) -> Results:
-    """Count one offer's results."""
-    start = session.scalars(
-        select(Occurrence).where(Occurrence.offer_id == offer.id, Occurrence.kind == "start")
-    ).one_or_none()
+@dataclass(frozen=True, kw_only=True)
+class _Crowd:
+    """An audience with the Apple phones that were looked at: when each was told last, and whether it fetched since."""
+
+    crowd: Crowd
+    google_holders: int
+    phones: Sequence[tuple[int, bool]]
+
+
+def of(session: Session, offer: Offer, audience: Crowd) -> Results:
+    """Count one offer's results; *audience* is the offer's."""
+    return _of(session, [offer], {(offer.programme_id, offer.tier_id): audience})[offer.id]
+
+
+def of_all(session: Session, found: Sequence[Offer]) -> dict[int, Results]:
+    """Count the results of several offers, by offer id; each audience is looked at once."""
+    places = {(one.programme_id, one.tier_id) for one in found}
+    return _of(session, found, {place: reach.crowd(session, *place) for place in places})
+
+
+def _of(
+    session: Session, found: Sequence[Offer], audiences: Mapping[tuple[int, int | None], Crowd]
+) -> dict[int, Results]:
+    ids = [offer.id for offer in found]
+    crowds = {place: _crowd(session, crowd) for place, crowd in audiences.items()}
+    starts = _by_offer(session, ids, Occurrence, kind="start")
+    spreads = _by_offer(session, ids, Expansion, reason="offer_started")
+    messages, uses = _google_messages(session, ids), _redemptions(session, ids)
+    return {
+        offer.id: _results(
+            offer,
+            crowds[offer.programme_id, offer.tier_id],
+            starts.get(offer.id),
+            spreads.get(offer.id),
+            messages=messages.get(offer.id, (0, 0)),
+            uses=uses.get(offer.id, (0, 0)),
+        )
+        for offer in found
+    }
+
+
+def _results(
+    offer: Offer,
+    seen: _Crowd,
+    start: Occurrence | None,
+    spread: Expansion | None,
+    *,
+    messages: tuple[int, int],
+    uses: tuple[int, int],
+) -> Results:
     fired_at = start.fired_at if start and start.status == "fired" else None
-    spread = session.scalars(
-        select(Expansion).where(Expansion.offer_id == offer.id, Expansion.reason == "offer_started")
-    ).first()
-    told, fetched, phones = _apple(session, offer, fired_at)
-    classes, alerted = _google_messages(session, offer)
+    since = milliseconds(fired_at) if fired_at else 2**62
+    told = [has_fetched for told_at, has_fetched in seen.phones if told_at >= since]
     return Results(
-        audience=session.scalar(select(func.count()).select_from(Card).where(*_audience(offer))) or 0,
+        audience=seen.crowd.cards,
+        is_exact=seen.crowd.is_exact,
         changed=spread.touched if spread else 0,
-        apple_phones=phones,
-        apple_told=told,
-        apple_fetched=fetched,
-        google_holders=_google_holders(session, offer),
-        google_classes=classes,
-        google_alerted=alerted,
-        redeemed=_redemptions(session, offer, reversed_too=False),
-        taken_back=_redemptions(session, offer, reversed_too=True) - _redemptions(session, offer, reversed_too=False),
+        apple_phones=seen.crowd.scaled(len(seen.phones)),
+        apple_told=seen.crowd.scaled(len(told)),
+        apple_fetched=seen.crowd.scaled(sum(told)),
+        google_holders=seen.google_holders,
+        google_classes=messages[0],
+        google_alerted=messages[1],
+        redeemed=uses[0] - uses[1],
+        taken_back=uses[1],
         fired_at=fired_at,
         late_s=(fired_at - max(start.fire_at, offer.created_at)).total_seconds() if start and fired_at else None,
     )
 
 
-def _audience(offer: Offer) -> list[ColumnElement[bool]]:
-    members: list[ColumnElement[bool]] = [Card.programme_id == offer.programme_id, Card.status == "active"]
-    return [*members, Card.tier_id == offer.tier_id] if offer.tier_id is not None else members
-
-
-def _apple(session: Session, offer: Offer, fired_at: datetime | None) -> tuple[int, int, int]:
-    since = milliseconds(fired_at) if fired_at else 2**62
-    told = Target.told_at >= since
-    query = (
-        select(
-            func.count().filter(told),
-            func.count().filter(told, Target.fetched >= Target.done),
-            func.count(),
-        )
-        .select_from(Target)
-        .join(Card, Card.id == Target.card_id)
-        .where(Target.channel == "apple", Target.state != "gone", *_audience(offer))
+def _crowd(session: Session, found: Crowd) -> _Crowd:
+    phones = select(Target.told_at, Target.fetched >= Target.done).where(
+        Target.card_id.in_(found.looked_at), Target.channel == "apple", Target.state != "gone"
     )
-    row = session.execute(query).one()
-    return int(row[0]), int(row[1]), int(row[2])
+    return _Crowd(
+        crowd=found,
+        google_holders=reach.wallets(session, found).google_cards,
+        phones=[(row[0], bool(row[1])) for row in session.execute(phones)],
+    )
 
 
-def _google_holders(session: Session, offer: Offer) -> int:
-    query = select(func.count()).select_from(GoogleObject).join(Card, Card.id == GoogleObject.card_id)
-    held = query.where((GoogleObject.holders > 0) | GoogleObject.has_users.is_(True), *_audience(offer))
-    return session.scalar(held) or 0
+def _by_offer(session: Session, ids: Sequence[int], model: type[Row], **only: str) -> Mapping[int, Row]:
+    query = select(model).where(model.offer_id.in_(ids)).filter_by(**only).order_by(model.id.desc())
+    return {row.offer_id: row for row in session.scalars(query) if row.offer_id is not None}
 
 
-def _google_messages(session: Session, offer: Offer) -> tuple[int, int]:
-    query = select(func.count(), func.count().filter(GoogleMessage.alerted)).where(GoogleMessage.offer_id == offer.id)
-    row = session.execute(query).one()
-    return int(row[0]), int(row[1])
+def _google_messages(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Classes that were told of each offer, and those of them with an alert."""
+    alerted = func.count().filter(GoogleMessage.alerted)
+    query = select(GoogleMessage.offer_id, func.count(), alerted).where(GoogleMessage.offer_id.in_(ids))
+    return {row[0]: (row[1], row[2]) for row in session.execute(query.group_by(GoogleMessage.offer_id))}
 
 
-def _redemptions(session: Session, offer: Offer, *, reversed_too: bool) -> int:
-    query = select(func.count()).select_from(Redemption).where(Redemption.offer_id == offer.id)
-    if not reversed_too:
-        query = query.where(Redemption.reversed_at.is_(None))
-    return session.scalar(query) or 0
+def _redemptions(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Uses of each offer, and those of them that were taken back."""
+    taken_back = func.count().filter(Redemption.reversed_at.is_not(None))
+    query = select(Redemption.offer_id, func.count(), taken_back).where(Redemption.offer_id.in_(ids))
+    return {row[0]: (row[1], row[2]) for row in session.execute(query.group_by(Redemption.offer_id))}

@@ -35,7 +35,7 @@ def home() -> str:
     with world().database.reading() as reading:
         programme = _programme(reading)
         found = offers.of_programme(reading, programme.id)
-        figures = {offer.id: results.of(reading, offer) for offer in found if offer.state != "scheduled"}
+        figures = results.of_all(reading, [offer for offer in found if offer.state != "scheduled"])
         choices = _programmes(reading)
         spreading = [one for one in expansion.latest(reading, [programme.id], limit=0) if one.offer_id is not None]
         changes = pages.changes(reading, spreading, world().settings, now)
@@ -85,13 +85,14 @@ def offer(public_id: str) -> str:
         draft = pages.draft_of(found)
         view = preview.read(reading, found.programme, draft, now=now, kept_as=found.public_id)
         pictures = preview.pictures_of(reading, found.programme, world().settings.base_url)
-        figures = results.of(reading, found)
+        audience = reach.crowd(reading, found.programme_id, found.tier_id)
+        figures = results.of(reading, found, audience)
         changes = pages.changes(reading, expansion.of_offer(reading, found.id), world().settings, now)
-        audience = reach.of(reading, found.programme_id, found.tier_id, world().settings)
+        reached = reach.of(reading, found.programme_id, audience, world().settings)
     return render_template(
         "marketing/offer.html",
         changes=changes,
-        reach=audience,
+        reach=reached,
         duration=pages.duration,
         number=pages.number,
         staff=current_staff(),
@@ -160,7 +161,8 @@ def _schedule(values: Mapping[str, str], now: datetime) -> str | Response:
 def _form_page(reading: Session, programme: Programme, form: OfferForm, *, show: bool = False) -> str:
     drawn: list[preview.Preview] = []
     tier = form.draft.tier if form.draft else None
-    audience = reach.of(reading, programme.id, tier.id if tier else None, world().settings)
+    audience = reach.crowd(reading, programme.id, tier.id if tier else None)
+    reached = reach.of(reading, programme.id, audience, world().settings)
     if show and form.draft is not None and form.draft.title.strip():
         view = preview.read(reading, programme, form.draft, now=world().clock())
         pictures = preview.pictures_of(reading, programme, world().settings.base_url)
@@ -178,7 +180,7 @@ def _form_page(reading: Session, programme: Programme, form: OfferForm, *, show:
         own_language=i18n.NAMES[programme.language],
         previews=drawn,
         shown=show,
-        reach=audience,
+        reach=reached,
         duration=pages.duration,
         number=pages.number,
         local_now=localtime.wall_clock(world().clock(), programme.timezone),

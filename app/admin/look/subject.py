@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.cards import service as cards
 from app.cards.design import Design
 from app.cards.models import Asset, Card, Programme
-from app.outbox.models import Target
+from app.delivery import reach
 from app.wallets import view as views
 from app.wallets.view import CardView, ProgrammeView, TierView
 
@@ -58,10 +58,8 @@ def read(session: Session, programme: Programme, *, now: datetime) -> Subject:
 
 
 def _reach(session: Session, programme_id: int) -> Reach:
-    active = (Card.programme_id == programme_id, Card.status == "active")
-    held = select(func.count(Target.id)).join(Card, Card.id == Target.card_id).where(*active, Target.state != "gone")
-    count = select(func.count(Card.id)).where(*active)
-    return Reach(cards=session.scalar(count) or 0, wallets=session.scalar(held) or 0)
+    held = reach.wallets(session, reach.crowd(session, programme_id, None))
+    return Reach(cards=held.cards, wallets=held.apple_phones + held.google_cards)
 
 
 def _sample(programme: ProgrammeView, now: datetime) -> CardView:
