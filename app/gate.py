@@ -53,7 +53,7 @@ class Gate:
         self.of_web = False
         self._path = path
         self._timeout_s = timeout_s
-        self._pid = 0
+        self._pid = self._gate = self._turnstile = 0
         self._mutex = threading.Lock()
 
     @contextmanager

@@ -10,7 +10,7 @@ from flask import Blueprint, jsonify, make_response, redirect, render_template, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import money
+from app import failpoints, money
 from app.cards.models import Card
 from app.errors import AppError, NotFound, Unprocessable
 from app.i18n import page_language
@@ -124,8 +124,11 @@ def store_submit() -> AnyResponse:
 
 def _do(work: Callable[[Session, Desk], str | Question], serial: str | None) -> AnyResponse:
     """Run one action in one transaction and show its result, its question, or its refusal."""
+    database = world().database
     try:
-        outcome = world().database.transact(lambda writing: work(writing, _desk(writing)))
+        with database.reading() as reading:
+            here = _desk(reading)  # before the transaction, in which others wait
+        outcome = database.transact(lambda writing: work(writing, here))
     except AppError as refusal:
         if refusal.code == "leaves_deficit":
             missing = int(refusal.errors["missing"])
@@ -136,6 +139,7 @@ def _do(work: Callable[[Session, Desk], str | Question], serial: str | None) -> 
         return _screen(Asked(serial=serial, refusal=refusal))
     if isinstance(outcome, Question):
         return _screen(Asked(serial=serial, question=outcome))
+    failpoints.reached("sale.committed")
     return _answer(Asked(done=outcome), url_for("till.waiting", done=outcome))
 
 
