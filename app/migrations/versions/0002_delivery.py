@@ -64,6 +64,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_phone_limit_since"), "phone_limit", ["since"], unique=False)
     op.create_table(
+        "refused_certificate",
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("pass_type_identifier", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_refused_certificate")),
+    )
+    op.create_table(
         "silence",
         sa.Column(
             "target_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -162,6 +170,7 @@ def upgrade() -> None:
         sa.Column("card_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("signed_with", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["card_id"], ["card.id"], name=op.f("fk_issue_card_id")),
         sa.PrimaryKeyConstraint("card_id", name=op.f("pk_issue")),
     )
@@ -236,6 +245,7 @@ def upgrade() -> None:
         "programme",
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
     )
+    op.add_column("registration", sa.Column("signed_with", sa.String(), nullable=False, server_default=""))
     op.add_column("send_log", sa.Column("trace", sa.String(), nullable=False, server_default=""))
     op.add_column("sender", sa.Column("slowed_to", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("target", sa.Column("trace", sa.String(), nullable=False, server_default=""))

@@ -8,10 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.sandbox.apns import rules
 from app.sandbox.apns.connection import Answered, ApnsConnection, pass_type_of
@@ -66,6 +68,7 @@ class ApnsStandIn:
         self._arrived = threading.Condition()
         self._count = 0
         self._limits = (1, 1000)
+        self._revoked: set[bytes] = set()
         self._connections: set[ApnsConnection] = set()
         self._made = 0
         self._keys: rules.PushKeys | None = None
@@ -123,13 +126,18 @@ class ApnsStandIn:
         self._limits = (limit if at_first is None else at_first, limit)
         self._on_each(ApnsConnection.apply_stream_limit)
 
+    def revoke(self, certificate: Path) -> None:
+        """Refuse this client certificate (a PEM file) from the next connection on, with 403 BadCertificate."""
+        self._revoked.add(x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER))
+
     def cut_connections(self) -> None:
         """Cut every open connection without a word."""
         self._on_each(ApnsConnection.cut)
 
     def reset(self) -> None:
-        """Forget faults and records, and go back to the first settings. Tokens stay."""
+        """Forget faults, revocations and records, and go back to the first settings. Tokens stay."""
         self._script.clear()
+        self._revoked.clear()
         self.unknown_token = UnknownToken.REFUSE
         with self._arrived:
             self._records.clear()
@@ -239,6 +247,8 @@ class ApnsStandIn:
         """The chain and the dates were checked in the handshake; here: is it a pass certificate of ours?"""
         if certificate is None:
             return Caller()
+        if certificate in self._revoked:
+            return Caller(certificate_fault="BadCertificate")
         leaf = x509.load_der_x509_certificate(certificate)
         pass_type = pass_type_of(leaf)
         try:

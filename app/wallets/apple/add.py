@@ -41,12 +41,13 @@ _BY_LINK = Lookup(cards_by(Card.link == bindparam("link")))
 
 @dataclass(frozen=True, kw_only=True)
 class SignedPass:
-    """The bytes of a .pkpass and what belongs into its answer's headers."""
+    """The bytes of a .pkpass and what belongs into its answer's headers; `signed_with` names the certificate."""
 
     content: bytes
     card_id: int
     version: int
     modified_at: datetime
+    signed_with: str
 
 
 def signed_pass(world: World, card_id: int) -> SignedPass:
@@ -65,7 +66,7 @@ def signed_pass_by_link(world: World, link: str) -> SignedPass:
     """
     signed = _found(world, _BY_LINK.one(world.database, link=link))
     with contextlib.suppress(OperationalError, Busy):  # unknown only means one push more
-        issues.note(world.database, signed.card_id, signed.version, world.clock())
+        issues.note(world.database, signed.card_id, signed.version, signed.signed_with, world.clock())
     return signed
 
 
@@ -89,7 +90,11 @@ def issue(world: World, row: CardRow) -> SignedPass:
         archive = artwork.local, _signed(world, row, artwork, stencil, credential, now)
         kept.archives.put(key, archive)
     return SignedPass(
-        content=archive[0] + archive[1], card_id=row.card_id, version=row.version, modified_at=row.modified_at
+        content=archive[0] + archive[1],
+        card_id=row.card_id,
+        version=row.version,
+        modified_at=row.modified_at,
+        signed_with=credential.fingerprint,
     )
 
 

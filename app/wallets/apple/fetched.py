@@ -1,14 +1,18 @@
-"""Which versions phones have downloaded: collected in the process, written some times a second."""
+"""Which versions phones have downloaded, and who signed them: collected in the process, written some times a second."""
 
 import contextlib
 import threading
+from collections.abc import Mapping
+from functools import partial
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.clock import Clock, milliseconds
 from app.db import Database
 from app.errors import Busy
 from app.outbox import service as outbox
+from app.wallets.apple import renewal
 
 WRITE_AFTER_S = 0.2
 ROWS_MAX = 500
@@ -26,14 +30,14 @@ class FetchNotes:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen: dict[int, int] = {}
+        self._seen: dict[int, tuple[int, str]] = {}
 
-    def note(self, card_id: int, version: int) -> None:
-        """A phone has this version of the card now."""
+    def note(self, card_id: int, version: int, signed_with: str = "") -> None:
+        """A phone has this version of the card now; without *signed_with* it had it before."""
         with self._lock:
             is_first = not self._seen
-            if self._seen.get(card_id, -1) < version:
-                self._seen[card_id] = version
+            before = self._seen.get(card_id, (-1, ""))
+            self._seen[card_id] = max(version, before[0]), signed_with or before[1]
         if is_first:
             timer = threading.Timer(WRITE_AFTER_S, self.write)
             timer.daemon = True
@@ -48,6 +52,10 @@ class FetchNotes:
         for at in range(0, len(notes), ROWS_MAX):
             chunk = dict(notes[at : at + ROWS_MAX])
             with contextlib.suppress(OperationalError, Busy):
-                self._database.transact(
-                    lambda session, chunk=chunk: outbox.note_fetched(session, chunk, now_ms=now_ms)  # type: ignore[misc]
-                )
+                self._database.transact(partial(_write, seen=chunk, now_ms=now_ms))
+
+
+def _write(session: Session, *, seen: Mapping[int, tuple[int, str]], now_ms: int) -> None:
+    versions = {card_id: version for card_id, (version, _) in seen.items()}
+    outbox.note_fetched(session, versions, now_ms=now_ms)
+    renewal.note_signed(session, {card_id: by for card_id, (_, by) in seen.items() if by})

@@ -91,7 +91,7 @@ class Herd:
             return "304 Not Modified", [changed_at], b""
         signed = issue(self._world, row)
         if call.method == "GET":
-            kept.fetched.note(row.card_id, row.version)
+            kept.fetched.note(row.card_id, row.version, signed.signed_with)
         headers = [
             changed_at,
             ("Content-Type", MEDIA_TYPE),

@@ -21,7 +21,7 @@ class Device(Base):
 
 
 class Registration(Base):
-    """One pass on one device."""
+    """One pass on one device. `signed_with`: the fingerprint of the certificate that signed the file fetched last."""
 
     __tablename__ = "registration"
 
@@ -29,6 +29,7 @@ class Registration(Base):
     device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"), index=True)
     pass_type_identifier: Mapped[str]
+    signed_with: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
 
     __table_args__ = (
@@ -44,6 +45,18 @@ class Issue(Base):
 
     card_id: Mapped[int] = mapped_column(ForeignKey("card.id"), primary_key=True)
     version: Mapped[int] = mapped_column(BigId)
+    at: Mapped[datetime] = mapped_column(Instant)
+    signed_with: Mapped[str] = mapped_column(default="")
+
+
+class RefusedCertificate(Base):
+    """A certificate that APNs refuses while the one before it is good: that one pushes meanwhile."""
+
+    __tablename__ = "refused_certificate"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    pass_type_identifier: Mapped[str]
+    reason: Mapped[str]
     at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -1,15 +1,14 @@
 """The channel to APNs: tells each phone once that there is something new, and forgets phones that are gone."""
 
 import logging
-import os
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from functools import cache
+from typing import Any, NamedTuple, cast
 
 from prometheus_client import Counter
-from sqlalchemy import BigInteger, Table, bindparam, select, type_coerce, update
+from sqlalchemy import BigInteger, Select, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme
@@ -17,15 +16,13 @@ from app.clock import milliseconds
 from app.errors import AppError
 from app.offers import service as offers
 from app.offers.models import Offer
-from app.outbox.claims import Claim
+from app.outbox.claims import Claim, claimed_ids, ids_given
 from app.outbox.models import Target
 from app.outbox.rules import Lane, looks_like_wrong_credential
 from app.wallets.apple import registrations
 from app.wallets.apple.batches import Wake, Woken
-from app.wallets.apple.client import Access, ApnsClient
-from app.wallets.apple.issuer import issuer
+from app.wallets.apple.credentials import Credentials, Sending
 from app.wallets.apple.models import Device
-from app.wallets.apple.tokens import ProviderTokens
 from app.wallets.channel import Errand, Result
 from app.world import World
 from passes.apple.push import Scope
@@ -51,21 +48,26 @@ class Phone(NamedTuple):
 
 TARGETS, DEVICES = cast("Table", Target.__table__), cast("Table", Device.__table__)
 CARDS, PROGRAMMES = cast("Table", Card.__table__), cast("Table", Programme.__table__)
-FACES = (
-    select(
-        TARGETS.c.id,
-        DEVICES.c.push_token,
-        type_coerce(DEVICES.c.token_updated_at, BigInteger),
-        CARDS.c.version,
-        CARDS.c.tier_id,
-        CARDS.c.programme_id,
-        PROGRAMMES.c.team_identifier,
+
+
+@cache
+def _faces(kind: str) -> Select[Any]:
+    """What a claim's pushes need to know, in one statement for a kind of database."""
+    return (
+        select(
+            TARGETS.c.id,
+            DEVICES.c.push_token,
+            type_coerce(DEVICES.c.token_updated_at, BigInteger),
+            CARDS.c.version,
+            CARDS.c.tier_id,
+            CARDS.c.programme_id,
+            PROGRAMMES.c.team_identifier,
+        )
+        .join_from(TARGETS, DEVICES, DEVICES.c.id == TARGETS.c.address_id)
+        .join(CARDS, CARDS.c.id == TARGETS.c.card_id)
+        .join(PROGRAMMES, PROGRAMMES.c.id == CARDS.c.programme_id)
+        .where(TARGETS.c.id == claimed_ids(kind))
     )
-    .join_from(TARGETS, DEVICES, DEVICES.c.id == TARGETS.c.address_id)
-    .join(CARDS, CARDS.c.id == TARGETS.c.card_id)
-    .join(PROGRAMMES, PROGRAMMES.c.id == CARDS.c.programme_id)
-    .where(TARGETS.c.id.in_(bindparam("ids", expanding=True)))
-)
 
 
 class AppleChannel:
@@ -75,23 +77,16 @@ class AppleChannel:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._lock = threading.Lock()
-        self._clients: dict[tuple[int, str], tuple[str, ApnsClient]] = {}
-        key_file, key_id = world.settings.apns_key_file, world.settings.apns_key_id
-        self._tokens = ProviderTokens(key_file, key_id=key_id, clock=world.clock) if key_file and key_id else None
+        self._credentials = Credentials(world)
 
     def credential(self, name: str) -> str:
         """A digest of what pushes for a pass type would be sent with now, or why there is nothing."""
-        if self._tokens is not None:
-            return self._tokens.digest()
-        try:
-            return issuer(self._world).identities.credential(name, at=self._world.clock()).fingerprint
-        except AppError as refusal:
-            return refusal.public
+        return self._credentials.digest(name)
 
     def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
         """Read token and version of each target; rows whose phone or card is gone yield nothing."""
-        faces = session.connection().execute(FACES, {"ids": [one.id for one in claim.rows]})
+        kind = session.get_bind().dialect.name
+        faces = session.connection().execute(_faces(kind), ids_given(kind, claim)).all()
         found = {row[0]: row for row in faces}
         expiries = _expiries(session, {row[5] for row in found.values()}, now) if claim.lane is Lane.BULK else {}
         errands = []
@@ -112,6 +107,7 @@ class AppleChannel:
 
     def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
         """Forget dead tokens for all cards of their phone, unless the phone has registered again since."""
+        self._credentials.write_news(session, now)
         for result in results:
             if result.outcome is not Outcome.GONE:
                 continue
@@ -130,8 +126,8 @@ class AppleChannel:
         wakes = {errand.payload.wake.push_token: errand.payload.wake for errand in errands}
         sending_s = (claim.send_until_ms - milliseconds(self._world.clock())) / 1000
         try:
-            client = self._client(topic, team)
-            woken = client.send(list(wakes.values()), topic=topic, lane=claim.lane, sending_s=sending_s)
+            sending = Sending(list(wakes.values()), topic, team, claim.lane, sending_s)
+            woken = self._credentials.send(sending)
         except (AppError, IdentityError) as refusal:
             reason = refusal.public if isinstance(refusal, AppError) else str(refusal)
             return [_refused(errand, "NoCredential", reason) for errand in errands]
@@ -143,29 +139,6 @@ class AppleChannel:
             judge = _suspect
         answered = ((errand, by_token[errand.payload.wake.push_token]) for errand in errands)
         return [judge(errand, one) for errand, one in answered if one is not None]
-
-    def _client(self, topic: str, team: str) -> ApnsClient:
-        """The connection of the credential; a new one after a fork or when the certificate has changed."""
-        settings = self._world.settings
-        if self._tokens is not None:
-            slot, digest = (os.getpid(), f"team {team}"), self._tokens.digest()
-            access = Access(url=settings.apns_url, ca_file=settings.apns_ca_file)
-        else:
-            credential = issuer(self._world).identities.credential(topic, at=self._world.clock())
-            slot, digest = (os.getpid(), topic), credential.fingerprint
-            access = Access(
-                url=settings.apns_url,
-                ca_file=settings.apns_ca_file,
-                chain_pem=credential.chain_pem,
-                key_pem=credential.key_pem,
-            )
-        with self._lock:
-            kept = self._clients.get(slot)
-            if kept is None or kept[0] != digest:
-                tokens = self._tokens.of(team) if self._tokens else None
-                # who is still sending holds the client before; it closes with its last push
-                kept = self._clients[slot] = (digest, ApnsClient(access, tokens=tokens))
-        return kept[1]
 
 
 class _Expiries:

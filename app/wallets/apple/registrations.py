@@ -53,7 +53,13 @@ def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
         is_first = holding.is_of_interest(session) and not _is_held(session, card.id)
         _make_room(session, card.id, arrival.push_token, now)
         session.add(
-            Registration(device_id=device.id, card_id=card.id, pass_type_identifier=arrival.pass_type, created_at=now)
+            Registration(
+                device_id=device.id,
+                card_id=card.id,
+                pass_type_identifier=arrival.pass_type,
+                signed_with=issues.signed_with(session, card.id),
+                created_at=now,
+            )
         )
         session.flush()
         if is_first:

@@ -43,7 +43,7 @@ def hold(world: World, sandbox: Sandbox, card: Card, device: str, token: str | N
     token = token or secrets.token_hex(32)
     sandbox.hub.register(token)
     arrival = Arrival(library_identifier=device, push_token=token, pass_type=PASS_TYPE, card_id=card.id)
-    issues.note(world.database, card.id, card.version, world.clock())
+    issues.note(world.database, card.id, card.version, "ab" * 32, world.clock())
     with world.database.unit_of_work() as session:
         registrations.register(session, arrival, now=world.clock())
     return token
@@ -276,30 +276,6 @@ def test_an_offers_push_ends_with_the_offer_and_a_balance_waits_as_long_as_it_mu
 
     sent = {record.token: record.expiration for record in sandbox.apns.requests}
     assert sent == {bulk.payload.wake.push_token: str(int((now + timedelta(hours=2)).timestamp())), "ab" * 32: None}
-
-
-def test_a_new_certificate_gets_a_new_connection(world: World, sandbox: Sandbox, card: Card, tmp_path: Path) -> None:
-    identity = sandbox.folder / "passes" / PASS_TYPE
-    own = tmp_path / "certs" / PASS_TYPE
-    own.mkdir(parents=True)
-    for file in identity.iterdir():
-        (own / file.name).write_bytes(file.read_bytes())
-    moved = replace(world, settings=replace(world.settings, certs_dir=own.parent))
-    channel = AppleChannel(moved)
-    hold(world, sandbox, card, "phone")
-    change(world, card)
-    errands = prepared(world, channel, claimed(world))
-    channel.push(errands)
-    before, made = channel.credential(PASS_TYPE), sandbox.apns.connections_made
-
-    renewed = sandbox.authority.issue_pass_identity(PASS_TYPE, "A1B2C3D4E5", renew=True)
-    for file in renewed.iterdir():
-        (own / file.name).write_bytes(file.read_bytes())
-    (result,) = channel.push(errands)
-
-    assert result.outcome is Outcome.DELIVERED
-    assert channel.credential(PASS_TYPE) != before
-    assert sandbox.apns.connections_made == made + 1
 
 
 def test_a_key_file_speaks_instead_of_certificates(world: World, sandbox: Sandbox, card: Card) -> None:

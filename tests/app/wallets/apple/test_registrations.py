@@ -158,7 +158,7 @@ def test_a_dead_token_takes_only_phones_registered_before_its_death(
 def test_what_was_told_ten_minutes_ago_and_not_fetched_is_listed_until_it_is(
     any_world: World, card: Card, clock: MovableClock
 ) -> None:
-    issues.note(any_world.database, card.id, 1, clock())
+    issues.note(any_world.database, card.id, 1, "ab" * 32, clock())
     register(any_world, arrival(card))
     touch(any_world, card)
     told = listed(any_world)
