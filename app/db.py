@@ -150,6 +150,12 @@ def is_lock_timeout(problem: OperationalError) -> bool:
     return sqlstate(problem) in {"55P03", "57014", *RETRY_SQLSTATES} or "database is locked" in text
 
 
+def is_storage_full(problem: OperationalError) -> bool:
+    """Whether the database could not write for lack of room, or because the disk refused; nothing was changed."""
+    code = getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF  # the rest says where in SQLite it happened
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} or sqlstate(problem) == "53100"
+
+
 def rows_changed(session: Session, statement: Executable) -> int:
     """Execute an UPDATE, DELETE or INSERT and say how many rows it changed."""
     counted = statement.execution_options(preserve_rowcount=True)  # without it psycopg's count of an INSERT is lost: -1
@@ -163,7 +169,12 @@ def table_of(model: type[Base]) -> Table:
 
 def insert_for(session: Session, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
     """An INSERT of this database's own kind, which knows ON CONFLICT."""
-    return postgresql.insert(model) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(model)
+    return insert_into(session.get_bind().dialect.name, model)
+
+
+def insert_into(kind: str, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
+    """The same for a kind of database by name, for statements that are built once."""
+    return postgresql.insert(model) if kind == "postgresql" else sqlite.insert(model)
 
 
 def insert_if_new(session: Session, model: type[Base], **values: object) -> bool:

@@ -127,6 +127,13 @@ def refusal_of(fault: Exception, where: str, request_id: str) -> AppError:
         DB_BUSY.inc()
         if isinstance(fault, OperationalError) and not db.is_lock_timeout(fault):
             LOGGER.error("the database does not answer: %s", fault.orig)
+            if db.is_storage_full(fault):
+                return Busy(
+                    "storage_full",
+                    "There is no room left to store anything; nothing was changed, and reading still works. "
+                    "Tell the operator to make room on the disk, then repeat what you did.",
+                    retry_after_s=30,
+                )
         text = "The service is busy at the moment; nothing was changed. Try again."
         return Busy("busy", text, retry_after_s=2)
     LOGGER.error("unexpected failure of %s", where, exc_info=fault)
