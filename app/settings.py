@@ -45,6 +45,7 @@ class Settings:
     smtp_url: str = field(default="", repr=False)
     webhook_allow: frozenset[str] = frozenset()
     web_threads: int = 4
+    web_processes: int = 1
     drain_s: int = 0
     trusted_proxies: int = 0
     failpoint: str = ""
@@ -303,6 +304,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
     "webhook_allow": _neighbours,
     "web_threads": _whole(1, 256, 8),
+    "web_processes": _whole(1, 64, 4),
     "drain_s": _whole(0, 60, 5),
     "trusted_proxies": _whole(0, 5, 1),
     "log_level": _one_of(*LOG_LEVELS),

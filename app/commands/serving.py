@@ -59,7 +59,7 @@ def parts(environ: Mapping[str, str]) -> list[Child]:
 
 
 def web(_arguments: argparse.Namespace) -> int:
-    """The web server: one interpreter with a pool of threads."""
+    """The web server: one interpreter, or several on one port, each with a pool of threads."""
     chosen = settings.load()
     logs.install(chosen)
     require_current(chosen)
@@ -72,7 +72,7 @@ def web(_arguments: argparse.Namespace) -> int:
         address=host,
         port=port,
         interface=Interfaces.WSGI,
-        workers=1,
+        workers=chosen.web_processes,
         blocking_threads=chosen.web_threads,
         backlog=1024,
         respawn_failed_workers=True,

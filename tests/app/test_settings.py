@@ -48,6 +48,7 @@ WRONG = [
     ("TESSERA_GOOGLE_RATE", "٢٠٠٠", "20"),
     ("TESSERA_SMTP_URL", "mail.example.com", "smtps://user:password@mail.example.com:465"),
     ("TESSERA_WEBHOOK_ALLOW", "hooks.internal", "hooks.internal:8443"),
+    ("TESSERA_DRAIN_S", "soon", "a whole number from 0 to 60"),
     ("TESSERA_WEB_THREADS", "many", "8"),
     ("TESSERA_TRUSTED_PROXIES", "-1", "1"),
     ("TESSERA_LOG_LEVEL", "loud", "debug"),
@@ -86,6 +87,7 @@ def test_every_setting_that_can_be_wrong_has_a_wrong_value_above() -> None:
         ("TESSERA_LOG_LEVEL", "WARNING", "log_level", "warning"),
         ("TESSERA_GOOGLE_RATE", "1000", "google_rate", 1000),
         ("TESSERA_WEB_THREADS", "", "web_threads", 4),
+        ("TESSERA_WEB_PROCESSES", "4", "web_processes", 4),
         ("TESSERA_WEBHOOK_ALLOW", "Hooks.internal:8443, [::1]:9000", "webhook_allow", {"hooks.internal:8443", "::1:9000"}),
     ],
 )
