@@ -5,12 +5,12 @@ of parked rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme
@@ -135,13 +135,17 @@ def late(
     Of each sender, channel and lane the first 200 are looked at; that the list is the longest waits of all is certain
     up to there.
     """
-    found: list[Late] = []
-    for query in _late_queries(session, cause):
-        narrowed = query.where(*_of(programme_id), *([Target.channel == channel] if channel else []))
-        for target, until, number in session.execute(narrowed.limit(LOOKED_AT)):
-            one = _late(target, until, number, now_ms)
-            if cause in {None, one.cause}:
-                found.append(one)
+    places = _places(session, cause)
+    if not places:
+        return []
+    rows = (
+        select(Target, Sender.breaker_until, Card.number)
+        .join(Sender, Sender.id == Target.sender_id)
+        .outerjoin(Card, Card.id == Target.card_id)
+        .where(Target.id.in_(union_all(*places)), *_of(programme_id), *([Target.channel == channel] if channel else []))
+    )
+    seen = [_late(target, until, number, now_ms) for target, until, number in session.execute(rows)]
+    found = [one for one in seen if cause in {None, one.cause}]
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda one: (one.since or never, one.target_id))[:limit]
 
@@ -192,18 +196,21 @@ def _split(one: Backlog) -> tuple[tuple[str, int], ...]:
     return ("retrying", one.retrying), ("waiting", one.count - one.retrying)
 
 
-def _late_queries(session: Session, cause: str | None) -> Iterator[Select[Target, int, str]]:
-    rows = (
-        select(Target, Sender.breaker_until, Card.number)
-        .join(Sender, Sender.id == Target.sender_id)
-        .outerjoin(Card, Card.id == Target.card_id)
-    )
+def _places(session: Session, cause: str | None) -> list[Select[int]]:
+    """Ids of the first rows of each sender, channel and lane that is behind, and of those that are parked."""
+    found: list[Select[int]] = []
     if cause != "parked":
         for one in backlog.read(session, now_ms=0):
             place = (Target.sender_id == one.sender_id, Target.channel == one.channel, Target.lane == int(one.lane))
-            yield rows.where(*place, Target.want > Target.done, Target.state == "live").order_by(Target.not_before)
+            owed = select(Target.id).where(*place, Target.want > Target.done, Target.state == "live")
+            found.append(_first(owed.order_by(Target.not_before)))
     if cause in {None, "parked"}:
-        yield rows.where(Target.state == "parked").order_by(Target.last_at)
+        found.append(_first(select(Target.id).where(Target.state == "parked").order_by(Target.last_at)))
+    return found
+
+
+def _first(rows: Select[int]) -> Select[int]:
+    return select(rows.limit(LOOKED_AT).subquery().c.id)
 
 
 def _of(programme_id: int | None) -> list[Any]:

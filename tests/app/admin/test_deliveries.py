@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.admin import home
+from app.alarms import backups
 from app.cards import service as cards
 from app.clock import milliseconds
 from app.counter import service as counter
@@ -52,13 +53,15 @@ def log(office: Office, target: Target, **over: object) -> None:
         session.add(SendLog(**values))
 
 
-def test_when_all_is_well_all_three_answers_are_good(operator: Browser, certified: Office) -> None:
+def test_when_all_is_well_all_four_answers_are_good(operator: Browser, certified: Office) -> None:
     certified.target()
     alive(certified)
+    with certified.world.database.unit_of_work() as session:
+        backups.note(session, "made", now=certified.world.clock())
 
     text = operator.get("/admin").text
 
-    assert text.count('class="badge good"') == 3
+    assert text.count('class="badge good"') == 4
     assert "The one wallet that holds a card was told" in text
     assert "300 days" in text
 
@@ -172,12 +175,17 @@ def test_a_sender_that_is_not_stopped_is_left_alone(operator: Browser, certified
 def test_lines_of_phones_are_grouped_by_cause_with_a_hint(operator: Browser, certified: Office) -> None:
     now = certified.world.clock()
     with certified.world.database.unit_of_work() as session:
-        lines = [("fetch:signature", f"line {number} <b>") for number in range(3)] + [("list:status-502", "502!")]
+        said = "Get pass task (pass type {0}, serial number …) encountered error: line {1} <b>"
+        lines = [("fetch:signature", said.format("pass.com.example.kahve", number)) for number in range(3)]
+        lines += [("fetch:signature", said.format("pass.com.example.other", 9)), ("list:status-502", "502!")]
         registrations.keep_log(session, lines, now=now)
+        registrations.keep_log(session, lines[:1], now=now - timedelta(days=2))
 
-    text = operator.get("/admin/deliveries").text
+    text = operator.get("/admin/device-logs").text
 
-    assert "3 lines" in text
+    assert text.count("3 lines") == 1
+    assert text.count("1 line<") == 3
+    assert "pass.com.example.other" in text
     assert "Phones did not accept the signature (when fetching a card)" in text
     assert "an answer 502" in text
     assert "line 2 &lt;b&gt;" in text
