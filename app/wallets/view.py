@@ -98,6 +98,7 @@ class CardRow(NamedTuple):
     language: str
     sealed: bytes | None
     balance: int | None
+    pass_type_identifier: str
     revision: int
 
     @property
@@ -112,7 +113,7 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
         select(
             Card.id, Card.programme_id, Card.member_id, Card.number, Card.serial, Card.link, Card.status, Card.version,
             type_coerce(Card.modified_at, BigInteger), Card.tier_id, Card.qualifying_minor, Member.language,
-            Member.sealed, Account.balance, Programme.revision,
+            Member.sealed, Account.balance, Programme.pass_type_identifier, Programme.revision,
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)

@@ -17,19 +17,20 @@ _BY_SERIAL = Lookup(
 )
 
 
-def authorised(world: World, environ: WSGIEnvironment, pass_type: str, serial: str) -> CardRow:
-    """The card, if the request shows its token. Unknown cards and wrong tokens are told alike, in the same time.
+def authorised(world: World, environ: WSGIEnvironment, pass_type: str, serial: str) -> tuple[CardRow, str]:
+    """The card and its token, if that is shown. Unknown cards and wrong tokens are told alike, in the same time.
 
     Raises: Unauthorised.
     """
     if not PASS_TYPE.fullmatch(pass_type) or not SERIAL.fullmatch(serial):
         raise unknown()
     # the raw header: Werkzeug's parsed form loses a token with an inner "="
-    shown = is_authorized(environ.get("HTTP_AUTHORIZATION"), [pass_token(world, pass_type, serial)])
+    token = pass_token(world, pass_type, serial)
+    shown = is_authorized(environ.get("HTTP_AUTHORIZATION"), [token])
     row = _BY_SERIAL.one(world.database, serial=serial, pass_type=pass_type)
     if not shown or row is None:
         raise unknown()
-    return CardRow._make(row)
+    return CardRow._make(row), token
 
 
 def pass_token(world: World, pass_type: str, serial: str) -> str:

@@ -70,7 +70,7 @@ def signed_pass_by_link(world: World, link: str) -> SignedPass:
     return signed
 
 
-def issue(world: World, row: CardRow) -> SignedPass:
+def issue(world: World, row: CardRow, token: str) -> SignedPass:
     """The pass of a card that was read just now, for a caller that has a seat; no transaction may be open.
 
     Raises: as `signed_pass`, apart from `too_many_passes`.
@@ -87,7 +87,8 @@ def issue(world: World, row: CardRow) -> SignedPass:
     archive = kept.archives.get(key)
     if archive is None:
         artwork, stencil = _kind(world, row, facts, live, now)
-        archive = artwork.local, _signed(world, row, artwork, stencil, credential, now)
+        own = Own(row=row, short_name=short_name(row, world.vault), token=token)
+        archive = artwork.local, _signed(world, artwork, stencil.fill(own), credential, now)
         kept.archives.put(key, archive)
     return SignedPass(
         content=archive[0] + archive[1],
@@ -135,7 +136,8 @@ def _found(world: World, row: Row | None) -> SignedPass:
     if row is None:
         raise NotFound("unknown_card", "There is no such card.")
     with issuer(world).places:
-        return issue(world, CardRow._make(row))
+        found = CardRow._make(row)
+        return issue(world, found, pass_token(world, found.pass_type_identifier, found.serial))
 
 
 def _kind(world: World, row: CardRow, facts: Facts, live: tuple[int, ...], now: datetime) -> tuple[Artwork, Stencil]:
@@ -153,20 +155,17 @@ def _kind(world: World, row: CardRow, facts: Facts, live: tuple[int, ...], now: 
     return found
 
 
-def _signed(
-    world: World, row: CardRow, artwork: Artwork, stencil: Stencil, credential: Credential, now: datetime
-) -> bytes:
+def _signed(world: World, artwork: Artwork, content: bytes, credential: Credential, now: datetime) -> bytes:
     """The part of the archive that is the card's own."""
     started = time.perf_counter()
-    pass_type = credential.signer.identity.pass_type_identifier
-    own = Own(row=row, short_name=short_name(row, world.vault), token=pass_token(world, pass_type, row.serial))
     try:
-        content = pack_own(artwork, {"pass.json": stencil.fill(own)}, lambda text: credential.signer.sign(text, at=now))
+        own = pack_own(artwork, {"pass.json": content}, lambda manifest: credential.signer.sign(manifest, at=now))
     except IdentityError as problem:
+        pass_type = credential.signer.identity.pass_type_identifier
         raise issuer(world).identities.refusal(pass_type, str(problem)) from problem
     BUILD_SECONDS.observe(time.perf_counter() - started)
     BUILT.inc()
-    return content
+    return own
 
 
 def _encoded(world: World, view: CardView) -> bytes:

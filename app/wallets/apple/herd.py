@@ -84,12 +84,12 @@ class Herd:
 
     def _fetch(self, call: _Call) -> Answer:
         kept = issuer(self._world)
-        row = access.authorised(self._world, call.environ, call.part["pass_type"], call.part["serial"])
+        row, token = access.authorised(self._world, call.environ, call.part["pass_type"], call.part["serial"])
         changed_at = ("Last-Modified", last_modified(row.modified_at))
         if is_unmodified(call.environ.get("HTTP_IF_MODIFIED_SINCE"), row.modified_at):
             kept.fetched.note(row.card_id, row.version)
             return "304 Not Modified", [changed_at], b""
-        signed = issue(self._world, row)
+        signed = issue(self._world, row, token)
         if call.method == "GET":
             kept.fetched.note(row.card_id, row.version, signed.signed_with)
         headers = [

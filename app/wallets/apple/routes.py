@@ -62,7 +62,7 @@ def _limits() -> Limits:
 @blueprint.post(REGISTRATION, strict_slashes=False)
 def register(device: str, pass_type: str, serial: str) -> Response:
     world = web.world()
-    card = access.authorised(world, request.environ, pass_type, serial)
+    card, _ = access.authorised(world, request.environ, pass_type, serial)
     if not DEVICE_ID.fullmatch(device):
         raise BadRequest("bad_device", "A device library identifier has 1 to 128 letters, digits, dots and dashes.")
     try:
@@ -82,7 +82,7 @@ def register(device: str, pass_type: str, serial: str) -> Response:
 
 @blueprint.delete(REGISTRATION, strict_slashes=False)
 def unregister(device: str, pass_type: str, serial: str) -> Response:
-    card = access.authorised(web.world(), request.environ, pass_type, serial)
+    card, _ = access.authorised(web.world(), request.environ, pass_type, serial)
     if DEVICE_ID.fullmatch(device):
         _repeated_on_collision(
             lambda session: registrations.unregister(
