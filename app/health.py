@@ -16,6 +16,7 @@ from app.delivery.models import Node
 from app.errors import ConfigurationError, Forbidden, Unauthorised
 from app.figures.collected import Figures
 from app.migrations.run import is_current
+from app.processes import draining
 from app.staff import rules
 from app.staff import service as staff
 from app.staff.guards import signed_in
@@ -89,6 +90,8 @@ class Readiness:
 
     def problems(self, parts: World) -> list[str]:
         """What is in the way, in words; an empty list means ready. Answers within about a second, whatever happens."""
+        if draining.is_set():
+            return ["this process is about to stop"]
         if not self._looking.acquire(timeout=READY_WITHIN_S):
             return [f"the database has not answered for more than {READY_WITHIN_S:g} s"]
         found: list[str] = []

@@ -1,6 +1,7 @@
 """Processes that belong together: a parent that restarts its children, and children that never outlive it."""
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ LOOK_AT_PARENT_S = 0.5
 STOP_WITHIN_S = 28.0
 LONGEST_PAUSE_S = 10.0
 SETTLED_AFTER_S = 20.0
+# shared with the web server's forked workers: set once this service is about to stop
+draining = multiprocessing.get_context("fork").Event()
 
 
 @dataclass(kw_only=True)

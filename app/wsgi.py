@@ -1,6 +1,11 @@
 """The web application as the server process loads it."""
 
+from collections import Counter
+
 from app import logs, settings
+from app.delivery import nodes
+from app.delivery.heart import Heart
+from app.delivery.service import hint_sender
 from app.factory import create_app
 from app.processes import end_with_parent
 from app.world import open_world
@@ -11,4 +16,11 @@ def build() -> object:
     chosen = settings.load()
     logs.install(chosen)
     end_with_parent()
-    return create_app(open_world(chosen))
+    world = open_world(chosen)
+    nodes.require_same_clock(world)
+    hints = hint_sender(world)
+    if hints is not None:
+        hints.start()
+        world.database.after_commit = hints.after_commit
+    Heart(world, "web", counts=hints.counts if hints is not None else Counter).start()
+    return create_app(world)

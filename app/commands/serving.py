@@ -5,27 +5,39 @@ import errno
 import logging
 import os
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from app import logs, settings
+from app.alarms import service as alarms
 from app.db import Database
-from app.delivery.service import run_delivery
+from app.delivery import snapshots
+from app.delivery.scheduler import Job
+from app.delivery.service import Duties, serve
 from app.enrolment import mail
 from app.errors import ConfigurationError
 from app.migrations.run import NEWER, is_current, is_newer, migrate
-from app.processes import Child, end_with_parent, keep_running
+from app.outbox.rules import Lane
+from app.processes import Child, draining, end_with_parent, keep_running
 from app.settings import Settings
 from app.vault import load_secret
+from app.webhooks import deliver as webhooks
 from app.world import open_world
 
 LOGGER = logging.getLogger(__name__)
 
 PORT_FREE_WITHIN_S = 3.0
+FINISH_REQUESTS_S = 25
+CHORES = (mail.deliver_next_mail, webhooks.deliver_due)
+JOBS = (
+    Job(name="alarms", every_s=10, work=alarms.evaluate),
+    Job(name="snapshots", every_s=5, work=snapshots.take),
+)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,11 +45,15 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     for name, text, function in (
         ("run", "the whole service on one machine: web, delivery, scheduler", run),
         ("web", "pages, API and the phones' web service", web),
-        ("worker", "tells the wallets what changed, and opens and closes offers", worker),
-        ("scheduler", "the same as worker; several may run, each piece of work is done once", worker),
+        ("worker", "tells the wallets what changed, and sends mails and webhooks; any number may run", worker),
+        ("scheduler", "opens and closes offers, finds what was forgotten; run two, each piece is done once", scheduler),
+        ("deliver", "worker and scheduler in one process, as run starts it", deliver),
     ):
         parser = commands.add_parser(name, help=text, description=text)
         parser.set_defaults(func=function)
+        if name == "worker":
+            lanes = "which changes it sends, by urgency: some of urgent,normal,bulk (default: all of them)"
+            parser.add_argument("--queues", default="urgent,normal,bulk", type=_lanes, metavar="NAMES", help=lanes)
 
 
 def run(_arguments: argparse.Namespace) -> int:
@@ -54,7 +70,7 @@ def parts(environ: Mapping[str, str]) -> list[Child]:
     """The processes of the whole service on one machine."""
     return [
         Child(name="web", arguments=["-m", "app", "web"], environ=environ),
-        Child(name="delivery", arguments=["-m", "app", "worker"], environ=environ),
+        Child(name="delivery", arguments=["-m", "app", "deliver"], environ=environ),
     ]
 
 
@@ -77,20 +93,58 @@ def web(_arguments: argparse.Namespace) -> int:
         backlog=1024,
         respawn_failed_workers=True,
         respawn_interval=0.2,
-        workers_kill_timeout=10,
+        workers_kill_timeout=FINISH_REQUESTS_S,
         websockets=False,
         log_level=LogLevels.warning,
     )
+    stop = _drained(server.signal_handler_interrupt, chosen.drain_s)
+    server.signal_handler_interrupt = stop  # type: ignore[method-assign]  # granian knows no other way
     server.serve()
     return 0
 
 
-def worker(_arguments: argparse.Namespace) -> int:
-    """Delivery and the clock of offers."""
+def worker(arguments: argparse.Namespace) -> int:
+    """Tells the wallets what changed, and does the other jobs of a worker."""
+    return _serve(Duties(worker=True, lanes=arguments.queues, chores=CHORES))
+
+
+def scheduler(_arguments: argparse.Namespace) -> int:
+    """The clock of offers, the sweep, bulk changes, alarms and keeping house."""
+    return _serve(Duties(scheduler=True, jobs=JOBS))
+
+
+def deliver(_arguments: argparse.Namespace) -> int:
+    """Both in one process."""
+    return _serve(Duties(worker=True, scheduler=True, chores=CHORES, jobs=JOBS))
+
+
+def _serve(duties: Duties) -> int:
     chosen = settings.load()
     logs.install(chosen)
     require_current(chosen)
-    return run_delivery(open_world(chosen), chores=(mail.deliver_next_mail,))
+    return serve(open_world(chosen), duties)
+
+
+def _lanes(text: str) -> tuple[Lane, ...]:
+    known = {lane.name.lower(): lane for lane in Lane}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        raise argparse.ArgumentTypeError(f"must name some of {', '.join(known)}, for example urgent,normal")
+    return tuple(sorted({known[name] for name in names}))
+
+
+def _drained(stop: Callable[..., None], after_s: int) -> Callable[..., None]:
+    """Say at /readyz that this process is about to stop, and stop a moment later, when proxies have looked elsewhere."""
+
+    def begin(*_signal: object) -> None:
+        draining.set()
+        if after_s:
+            threading.Timer(after_s, stop).start()
+        else:
+            stop()
+
+    return begin
 
 
 def prepare(chosen: Settings) -> None:

@@ -12,8 +12,8 @@ from app.db import Base, BigId, Instant
 class Node(Base):
     """A process of this installation, and when it last said that it lives.
 
-    `role`: web, worker, scheduler, delivery (worker and scheduler in one), joined names of what it does. `machine` tells
-    one running kernel from another. `worked_at`: when it last did a piece of its own work, for a worker a drain or a
+    `role`: web, worker, scheduler, or delivery (worker and scheduler in one). `machine` tells one running kernel from
+    another. `worked_at`: when it last did a piece of its own work, for a worker a drain or a
     ping that came back through the broker; a process that beats and does not work is deaf. `clock_apart_ms`: its clock
     minus the database's. `clock_jump_ms`: by how much its clock last jumped, and when.
     """

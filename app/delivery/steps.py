@@ -1,47 +1,81 @@
 """The scheduler's steps. Each is short, harmless when several nodes do it at once, and harmless to repeat."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, inspect, or_, select, update
+from sqlalchemy import and_, case, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
-from app import idempotency, trace
+from app import failpoints, idempotency, localtime, trace
 from app.cards import expansion
-from app.cards.models import Card
 from app.clock import milliseconds
-from app.db import Base, rows_changed
-from app.delivery.models import Node
-from app.errors import ConfigurationError
+from app.db import Base, insert_if_new, rows_changed
+from app.delivery import nodes, silence
+from app.delivery.models import Node, Turn
 from app.offers import service as offers
+from app.offers import timing
 from app.outbox import pace
 from app.outbox.models import Message, Sender, SendLog, Target
-from app.outbox.rules import DAY_MS, HOUR_MS, Lane
+from app.outbox.rules import DAY_MS, Lane
 from app.staff import throttle
 from app.wallets.apple.models import DeviceLog
 from app.wallets.google.models import GoogleAlert, GoogleNonce
+from app.webhooks import deliveries
+from app.webhooks.service import JOB
 from app.world import World
+
+log = logging.getLogger(__name__)
 
 PRUNE_ROWS = 1_000
 SEND_LOG_KEPT_DAYS = 14
 DEVICE_LOG_KEPT_DAYS = 30
 GONE_KEPT_DAYS = 30
 REQUEST_KEYS_KEPT_DAYS = 7
-CLOSE_LOOP_FIRST_MS = 6 * HOUR_MS
-CLOSE_LOOP_DAYS = 7
-CLOCKS_APART_MAX_S = 2
 
 
 def tick(world: World) -> int:
     """Fire what is due; the number of offers that started or ended."""
-    return world.database.transact(lambda session: offers.tick(session, now=world.clock()))
+    fire_at = next_fire_at(world)
+    if fire_at is None or fire_at > world.clock():
+        return 0
+    failpoints.reached("fire.begun")
+
+    def work(session: Session) -> int:
+        fired = offers.tick(session, now=world.clock())
+        failpoints.reached("fire.before_commit")
+        return fired
+
+    trace.begin()
+    return world.database.transact(work)
 
 
 def next_fire_at(world: World) -> datetime | None:
     """When the next offer starts or ends."""
     with world.database.reading() as session:
         return offers.next_fire_at(session)
+
+
+def follow_zones(world: World) -> int:
+    """Bring the times of offers in line with a new edition of the time zones' rules; how many occurrences moved.
+
+    A node with an older edition than the one that was followed last changes nothing.
+    """
+    edition = localtime.rules_version()
+
+    def work(session: Session) -> int:
+        insert_if_new(session, Turn, name="zones", due_at=0, cursor=0, note={})
+        mark = session.get_one(Turn, "zones", with_for_update=True, populate_existing=True)
+        known = mark.note.get("edition", "")
+        if edition and edition <= known:
+            if edition < known:
+                log.warning("the rules of time zones here are of %s, older than %s; update tzdata", edition, known)
+            return 0
+        mark.note = {"edition": edition or known}
+        return timing.follow_zones(session, now=world.clock())
+
+    return world.database.transact(work)
 
 
 def expand(world: World) -> bool:
@@ -79,35 +113,13 @@ def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
     return world.database.transact(work) if parked or mended else 0
 
 
-def beat(world: World, *, name: str, role: str, started_at: datetime) -> None:
-    """Say that this process is alive."""
-
-    def work(session: Session) -> None:
-        now = world.clock()
-        if rows_changed(session, update(Node).where(Node.name == name).values(beat_at=now)) == 0:
-            session.add(Node(name=name, role=role, started_at=started_at, beat_at=now))
-
-    world.database.transact(work)
-
-
-def check_clock(world: World) -> None:
-    """Leases are counted by each node's own clock, so the clocks must agree; one node alone agrees with itself.
-
-    Raises: ConfigurationError, if this machine's clock and the database's are more than two seconds apart.
-    """
-    if world.database.is_sqlite:
-        return
-    with world.database.reading() as session:
-        theirs: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    apart_s = abs((world.clock() - theirs).total_seconds())
-    if apart_s > CLOCKS_APART_MAX_S:
-        raise ConfigurationError(
-            f"this machine's clock and the database's are {apart_s:.0f} s apart; let both follow the same time server"
-        )
-
-
 def void_leases(world: World) -> int:
-    """Give back what an earlier process had claimed; only where no other process can be sending."""
+    """Give back what an earlier process had claimed; only on one machine, where no other process is sending."""
+    if not world.database.is_sqlite:
+        return 0
+    with world.database.reading() as session:
+        if nodes.other_workers(session, now=world.clock()):
+            return 0
 
     def work(session: Session) -> int:
         now_ms = milliseconds(world.clock())
@@ -129,7 +141,7 @@ def try_breakers(world: World) -> int:
 
 
 def housekeeping(world: World) -> dict[str, int]:
-    """Forget what is old, and push once more to phones that were told and never fetched; counts by what was done."""
+    """Forget what is old; counts by what was forgotten."""
     now = world.clock()
     now_ms = milliseconds(now)
     return {
@@ -137,9 +149,16 @@ def housekeeping(world: World) -> dict[str, int]:
         "device_log": _prune(world, DeviceLog, DeviceLog.at < now - timedelta(days=DEVICE_LOG_KEPT_DAYS)),
         "google_nonce": _prune(world, GoogleNonce, GoogleNonce.expires_at < now - timedelta(days=1)),
         "google_alert": _prune(world, GoogleAlert, GoogleAlert.at < now - timedelta(days=2)),
-        "message": _prune(
-            world, Message, and_(Message.state != "waiting", Message.created_at < now_ms - SEND_LOG_KEPT_DAYS * DAY_MS)
+        "mail": _prune(
+            world,
+            Message,
+            and_(
+                Message.kind != JOB,
+                Message.state != "waiting",
+                Message.created_at < now_ms - SEND_LOG_KEPT_DAYS * DAY_MS,
+            ),
         ),
+        "webhook": sum(_prune(world, model, old) for model, old in deliveries.old_rows(now_ms)),
         "gone": _prune(
             world,
             Target,
@@ -154,31 +173,12 @@ def housekeeping(world: World) -> dict[str, int]:
             lambda session: idempotency.forget_before(session, now - timedelta(days=REQUEST_KEYS_KEPT_DAYS))
         ),
         "throttle": world.database.transact(lambda session: throttle.forget_old(session, now=now)),
-        "told_again": world.database.transact(lambda session: tell_again(session, now=now)),
     }
 
 
-def tell_again(session: Session, *, now: datetime) -> int:
-    """Push once more to phones that were told and never fetched: after six hours, then daily for a week.
-
-    Apple's service promises nothing: it keeps one notification for each device and may drop it.
-    """
-    now_ms = milliseconds(now)
-    lately = select(Card.id).where(Card.id == Target.card_id, Card.modified_at > now - timedelta(days=CLOSE_LOOP_DAYS))
-    first = select(Card.id).where(
-        Card.id == Target.card_id, Card.modified_at > now - timedelta(milliseconds=CLOSE_LOOP_FIRST_MS * 2)
-    )
-    overdue = or_(Target.told_at < now_ms - DAY_MS, and_(Target.told_at < now_ms - CLOSE_LOOP_FIRST_MS, first.exists()))
-    return rows_changed(
-        session,
-        update(Target)
-        .where(
-            Target.channel == "apple", Target.state == "live", Target.want == Target.done, Target.fetched < Target.done,
-            Target.done > 0, overdue, lately.exists(),
-        )
-        .values(done=Target.done - 1, lane=int(Lane.BULK), not_before=now_ms, dirty_since=now_ms)
-        .execution_options(synchronize_session=False),
-    )  # fmt: skip
+def follow_up_silence(world: World) -> int:
+    """Remind phones that were told and never fetched; how many."""
+    return silence.follow_up(world)
 
 
 def _prune(world: World, model: type[Base], old: Any) -> int:

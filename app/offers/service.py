@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from app import i18n, ids
+from app import i18n, ids, localtime
 from app.cards import expansion
 from app.cards.models import Card, Programme, Tier
 from app.clock import milliseconds
@@ -67,8 +67,9 @@ def create(session: Session, draft: OfferDraft, *, by: str, now: datetime) -> Of
     )
     session.add(offer)
     session.flush()
-    session.add(Occurrence(offer_id=offer.id, kind="start", fire_at=draft.starts_at, deadline=draft.ends_at))
-    session.add(Occurrence(offer_id=offer.id, kind="end", fire_at=draft.ends_at))
+    for kind, at, deadline in (("start", draft.starts_at, draft.ends_at), ("end", draft.ends_at, None)):
+        meant = localtime.local_key(at, draft.timezone)
+        session.add(Occurrence(offer_id=offer.id, kind=kind, fire_at=at, deadline=deadline, local_key=meant))
     session.flush()
     return offer
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     case,
     column,
     literal,
+    or_,
     select,
     table,
     update,
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 from app import trace
 from app.db import insert_if_new, rows_changed, table_of
 from app.outbox.models import Sender, Target
-from app.outbox.rules import WINDOW_MS, Lane
+from app.outbox.rules import REMINDER, WINDOW_MS, Lane
 
 __all__ = [
     "WINDOW_MS",
@@ -199,7 +200,12 @@ def note_fetched(session: Session, *, card_id: int, version: int, channel: str =
     """A phone downloaded the card. The download names no device: credit those that had been told."""
     session.execute(
         update(Target)
-        .where(Target.channel == channel, Target.card_id == card_id, Target.fetched < version, Target.done >= version)
+        .where(
+            Target.channel == channel,
+            Target.card_id == card_id,
+            Target.fetched < version,
+            or_(Target.done >= version, and_(Target.trace == REMINDER, Target.want >= version)),
+        )
         .values(fetched=version)
         .execution_options(synchronize_session=False)
     )

@@ -76,12 +76,12 @@ def test_children_that_are_killed_come_back_and_all_end_with_the_parent(
     running: tuple[Shell, "subprocess.Popen[bytes]"],
 ) -> None:
     shell, parent = running
-    [web], [delivery] = named(parent.pid, "web"), named(parent.pid, "worker")
+    [web], [delivery] = named(parent.pid, "web"), named(parent.pid, "deliver")
 
     os.kill(web, signal.SIGKILL)
     os.kill(delivery, signal.SIGKILL)
     wait_for(
-        lambda: named(parent.pid, "web") not in ([], [web]) and named(parent.pid, "worker") not in ([], [delivery])
+        lambda: named(parent.pid, "web") not in ([], [web]) and named(parent.pid, "deliver") not in ([], [delivery])
     )
     wait_for(lambda: shell.is_ready() and shell.log.count("delivery started") == 2)
     everyone = list(descendants(parent.pid))

@@ -23,7 +23,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="tessera-bench-") as folder,
         stage(Path(folder), f"sqlite:///{folder}/tessera.db") as place,
     ):
-        _section("From the till to the phones (SQLite, one web and one worker process, sandbox wallets)")
+        _section("From the till to the phones (SQLite, one web and one delivering process, sandbox wallets)")
         for line in sales.till_to_phones(place):
             print(line, flush=True)
         cards = [place.member(f"Member {number}") for number in range(MEMBERS)]
@@ -31,7 +31,7 @@ def main() -> int:
         for line in sales.earn(place, cards):
             print(line, flush=True)
         _section("The phones' web service (load generator on the same machine, delivery stopped)")
-        place.product.kill("worker")
+        place.product.kill("deliver")
         for line in passkit.figures(place, cards):
             print(line, flush=True)
     print(f"\n{time.monotonic() - began:.0f} s in all; load average now {os.getloadavg()[0]:.1f}")

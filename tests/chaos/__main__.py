@@ -17,7 +17,7 @@ from tests.chaos.storm import Plan, rage
 from tests.journeys.stage import stage
 
 MACHINES = ("web", "worker", "worker-2", "scheduler", "scheduler-2")
-ONE_MACHINE = ("web", "worker")
+ONE_MACHINE = ("web", "deliver")
 
 
 def main() -> int:

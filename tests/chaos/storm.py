@@ -28,7 +28,7 @@ class Plan:
     vendors: bool = True
     only_kills: bool = False
     pause_s: tuple[float, float] = (0.2, 1.2)
-    roles: tuple[str, ...] = ("web", "worker")
+    roles: tuple[str, ...] = ("web", "deliver")
     also: dict[str, Callable[[], None]] = field(default_factory=dict)
 
 

@@ -227,7 +227,7 @@ def stage(folder: Path, database_url: str, *parts: str, environ: Mapping[str, st
         key = json.loads(product.tessera("apikey", "create", "--name", "stage", "--scope", "admin", "--json"))["key"]
         set_stage = Stage(folder, sandbox, product, key)
         try:
-            product.start(*(parts or ("web", "worker")))
+            product.start(*(parts or ("web", "deliver")))
             set_stage.api.post("programmes", PROGRAMME)
             yield set_stage
         finally:

@@ -63,7 +63,7 @@ def test_any_process_may_be_killed_at_any_time(database: str, tmp_path: Path, re
         dice = random.Random(SEED)
 
         till.start()
-        for victim in ("worker", "web", "worker", "web"):
+        for victim in ("deliver", "web", "deliver", "web"):
             till.join(dice.uniform(0.1, 0.6))
             place.product.kill(victim)
             place.product.start(victim)

@@ -14,7 +14,7 @@ from app.cards.models import Card
 from app.counter import service as counter
 from app.counter.service import Actor, Sale
 from app.db import Database
-from app.delivery import steps
+from app.delivery.models import Node
 from app.errors import AppError, Conflict, Unprocessable
 from app.ledger import service as ledger
 from app.ledger import verify as books
@@ -275,7 +275,8 @@ def test_a_running_installation_is_not_moved(
     world: World, postgres_url: str, tmp_path: Path, clock: MovableClock
 ) -> None:
     fill(world)
-    steps.beat(world, name="shop:1", role="delivery", started_at=clock())
+    with world.database.unit_of_work() as session:
+        session.add(Node(name="shop:1", role="delivery", started_at=clock(), beat_at=clock()))
 
     with another_world(postgres_url, tmp_path / "other", clock) as other:
         with pytest.raises(AppError, match="shop:1 worked a moment ago"):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from app.delivery import book, queries, steps
+from app.delivery import book, nodes, queries, steps
 from app.delivery.engine import Engine
 from app.delivery.models import Tally
 from app.errors import ConfigurationError
@@ -299,8 +299,10 @@ def test_leases_of_a_dead_process_are_given_back_at_the_start(kit: Kit, clock: M
     dirty(kit, 2)
     clock.advance(seconds=1)
     assert len(taken(kit)) == 2
-    assert steps.void_leases(kit.world) == 2
-    assert len(taken(kit)) == 2
+    # of several machines nobody can tell whether the one that took a row is dead; its lease runs out
+    voided = 2 if kit.world.database.is_sqlite else 0
+    assert steps.void_leases(kit.world) == voided
+    assert len(taken(kit)) == voided
 
 
 def test_old_records_are_forgotten(kit: Kit, engine: Engine, clock: MovableClock) -> None:
@@ -323,9 +325,9 @@ def test_counts_from_two_workers_add_up(kit: Kit) -> None:
 
 def test_a_clock_that_disagrees_with_the_database_stops_the_start(kit: Kit, clock: MovableClock) -> None:
     if kit.world.database.is_sqlite:
-        steps.check_clock(kit.world)
+        nodes.require_same_clock(kit.world)
         return
     with pytest.raises(ConfigurationError, match="time server"):
-        steps.check_clock(kit.world)
+        nodes.require_same_clock(kit.world)
     clock.at = datetime.now(UTC)
-    steps.check_clock(kit.world)
+    nodes.require_same_clock(kit.world)

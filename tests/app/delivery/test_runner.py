@@ -15,7 +15,8 @@ from app.cards.models import Expansion, Programme
 from app.db import Database
 from app.delivery.engine import Engine
 from app.delivery.models import Node, Tally
-from app.delivery.runner import Runner
+from app.delivery.scheduler import Scheduler
+from app.delivery.threads import ThreadRunner
 from app.outbox.rules import Lane
 from app.vault import Vault
 from app.wallets.channel import Errand, Result
@@ -47,8 +48,8 @@ def vendor() -> Vendor:
 
 
 @pytest.fixture
-def runner(world: World, vendor: Vendor) -> Iterator[Runner]:
-    made = Runner(Engine(world=world, channels={"apple": vendor}))
+def runner(world: World, vendor: Vendor) -> Iterator[ThreadRunner]:
+    made = ThreadRunner(Engine(world=world, channels={"apple": vendor}))
     yield made
     made.stop(10)
 
@@ -62,7 +63,7 @@ def until(fits: Callable[[], bool], within_s: float = 15) -> bool:
     return False
 
 
-def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     card_id = kit.card(channel="apple")
     runner.start()
     for _ in range(5):
@@ -73,7 +74,7 @@ def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runn
     assert len(vendor.pushed) == 1
 
 
-def test_urgent_changes_leave_while_every_other_worker_is_stuck(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_urgent_changes_leave_while_every_other_worker_is_stuck(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     stuck = threading.Event()
 
     def hang(errand: Errand) -> Result:
@@ -95,7 +96,7 @@ def test_urgent_changes_leave_while_every_other_worker_is_stuck(kit: Kit, vendor
         stuck.set()
 
 
-def test_a_campaign_is_expanded_and_delivered(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_a_campaign_is_expanded_and_delivered(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     for n in range(1, 6):
         kit.card(channel="apple", address_id=n)
     with kit.world.database.unit_of_work() as session:
@@ -103,17 +104,22 @@ def test_a_campaign_is_expanded_and_delivered(kit: Kit, vendor: Vendor, runner: 
         session.add(
             Expansion(programme_id=programme.id, reason="design", created_at=kit.world.clock(), status="running")
         )
+    scheduler = Scheduler(runner.engine, alone=True)
     runner.start()
-    assert until(lambda: vendor.shows == dict.fromkeys(range(1, 6), 2))
+    scheduler.start()
+    try:
+        assert until(lambda: vendor.shows == dict.fromkeys(range(1, 6), 2))
+    finally:
+        assert scheduler.stop(10)
 
 
 def test_a_fault_in_a_step_is_counted_and_the_thread_goes_on(
-    kit: Kit, vendor: Vendor, runner: Runner, caplog: pytest.LogCaptureFixture
+    kit: Kit, vendor: Vendor, runner: ThreadRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise RuntimeError("the disk is full")
 
-    runner.guarded("look", fail)
+    runner.crew.guarded("look", fail)
 
     assert "a step of delivery failed" in caplog.text
     with kit.world.database.reading() as session:
@@ -126,7 +132,7 @@ def test_a_fault_in_a_step_is_counted_and_the_thread_goes_on(
 
 
 def test_a_database_that_others_hold_is_one_line_and_no_fault(
-    kit: Kit, runner: Runner, sqlite_url: str, caplog: pytest.LogCaptureFixture
+    kit: Kit, runner: ThreadRunner, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     impatient = create_engine(sqlite_url, connect_args={"timeout": 0.05})
@@ -137,7 +143,7 @@ def test_a_database_that_others_hold_is_one_line_and_no_fault(
 
     other.execute("BEGIN IMMEDIATE")
     try:
-        runner.guarded("look", write)
+        runner.crew.guarded("look", write)
     finally:
         other.close()
         impatient.dispose()
@@ -148,7 +154,7 @@ def test_a_database_that_others_hold_is_one_line_and_no_fault(
         assert session.scalars(select(Tally)).all() == []
 
 
-def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     card_id = kit.card(channel="apple")
     entered = threading.Event()
 
@@ -166,15 +172,19 @@ def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, runner: R
     assert (target.done, target.lease) == (target.want, None)
 
 
-def test_what_a_killed_process_had_claimed_is_sent_by_the_next_one(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_what_a_killed_process_had_claimed_is_sent_by_the_next_one(
+    kit: Kit, vendor: Vendor, runner: ThreadRunner
+) -> None:
     card_id = kit.card(channel="apple")
     kit.change(card_id, Lane.BULK)
-    assert len(kit.claim(Lane.BULK, channel="apple")) == 1
+    claim = kit.claim(Lane.BULK, channel="apple")
+    assert claim is not None
+    assert len(claim.rows) == 1
     runner.start()
     assert until(lambda: vendor.shows == {1: 2})
 
 
-def test_a_stopped_sender_is_tried_after_a_restart(kit: Kit, vendor: Vendor, runner: Runner) -> None:
+def test_a_stopped_sender_is_tried_after_a_restart(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     card_id = kit.card(channel="apple")
     kit.change(card_id, Lane.BULK)
     vendor.answers.append(says(Outcome.REFUSED, status=403, breaker="The certificate has expired."))
@@ -187,12 +197,12 @@ def test_a_stopped_sender_is_tried_after_a_restart(kit: Kit, vendor: Vendor, run
 CHILD = """
 import sys
 from pathlib import Path
-from app.delivery.service import run_delivery
+from app.delivery.service import Duties, serve
 from app.settings import Settings
 from app.world import open_world
 url, folder, secret = sys.argv[1:]
 settings = Settings(database_url=url, var_dir=Path(folder), certs_dir=Path(folder), secret_key=secret)
-sys.exit(run_delivery(open_world(settings)))
+sys.exit(serve(open_world(settings), Duties(worker=True, scheduler=True)))
 """
 PARENT = """
 import subprocess, sys, time

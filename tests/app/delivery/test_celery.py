@@ -1,0 +1,297 @@
+"""Delivery by hints over a real Redis, which is flushed, frozen, restarted and taken away."""
+
+import base64
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis
+
+from app.db import Database
+from app.delivery import broker as hints_by_broker
+from app.delivery import nodes
+from app.delivery.celery_runner import CeleryRunner
+from app.delivery.engine import Engine
+from app.delivery.hints import HintSender
+from app.delivery.relief import Relief
+from app.delivery.runner import Crew
+from app.delivery.service import hint_sender
+from app.outbox.rules import Lane
+from app.vault import Vault
+from app.wallets.channel import Errand, Result
+from app.world import World
+from passes.outcome import Outcome
+from tests.app.delivery.vendor import Vendor
+from tests.app.outbox.kit import Kit, kit_for
+from tests.chaos.servers import Broker
+from tests.conftest import SECRET, settings_for
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as started:
+        yield started
+
+
+@pytest.fixture
+def world(postgres_url: str, broker: Broker, tmp_path: Path) -> Iterator[World]:
+    settings = settings_for(postgres_url, tmp_path, broker_url=broker.url)
+    vault = Vault(SECRET)
+    database = Database(settings.database_url, info={"vault": vault})
+    yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
+    database.close()
+
+
+@pytest.fixture
+def kit(world: World) -> Kit:
+    return kit_for(world, vendor="apple")
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+def engine(world: World, vendor: Vendor) -> Engine:
+    return Engine(world=world, channels={"apple": vendor})
+
+
+@pytest.fixture
+def hints(world: World) -> Iterator[HintSender]:
+    made = hint_sender(world)
+    assert made is not None
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def runner(engine: Engine, hints: HintSender) -> Iterator[CeleryRunner]:
+    made = CeleryRunner(engine, hints)
+    yield made
+    assert made.stop(20)
+
+
+def until(fits: Callable[[], object], within_s: float = 20) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if fits():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def hinted_until(fits: Callable[[], object], hints: HintSender, lane: Lane = Lane.URGENT, within_s: float = 40) -> bool:
+    """What a sweep does each second, for as long as it takes."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        hints.now("*", lane)
+        if until(fits, 0.5):
+            return True
+    return False
+
+
+def test_a_hint_lets_a_worker_send_what_is_due(
+    kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    card_id = kit.card(channel="apple")
+    runner.start()
+    kit.change(card_id)
+
+    hints.after_commit([("apple", Lane.URGENT)])
+
+    assert until(lambda: vendor.shows == {1: 2})
+    assert runner.heard() == {Lane.URGENT}
+    assert runner.counts()["heard"] == 1
+
+
+def test_a_task_carries_a_channel_and_a_lane_and_expires(world: World, broker: Broker) -> None:
+    hints_by_broker.send(hints_by_broker.publisher(world.settings), hints_by_broker.DRAIN, "apple", 2, queue="bulk")
+
+    [raw] = redis.Redis.from_url(broker.url).lrange("bulk", 0, -1)
+    message = json.loads(raw)
+    arguments, keywords, _ = json.loads(base64.b64decode(message["body"]))
+    expires = datetime.fromisoformat(message["headers"]["expires"])
+    assert (arguments, keywords) == (["apple", 2], {})
+    assert message["content-type"] == "application/json"
+    assert message["headers"]["eta"] is None
+    assert 0 < (expires - datetime.now(UTC)).total_seconds() <= 30
+    # nothing else was left behind: no result, no schedule
+    found = redis.Redis.from_url(broker.url).scan_iter()
+    assert {key for key in found if not key.startswith(b"_kombu")} == {b"bulk"}
+
+
+def test_a_worker_takes_up_only_its_own_lanes(engine: Engine, kit: Kit, vendor: Vendor, hints: HintSender) -> None:
+    urgent, bulk = kit.card(channel="apple", address_id=1), kit.card(channel="apple", address_id=2)
+    runner = CeleryRunner(engine, hints, lanes=(Lane.URGENT,))
+    runner.start()
+    try:
+        kit.change(bulk, Lane.BULK)
+        kit.change(urgent)
+        hints.now("apple", Lane.BULK)
+        assert hinted_until(lambda: vendor.shows.get(1) == 2, hints)
+        assert 2 not in vendor.shows
+    finally:
+        assert runner.stop(20)
+
+
+def test_urgent_changes_leave_while_every_bulk_slot_is_stuck(
+    kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    stuck = threading.Event()
+
+    def hang(errand: Errand) -> Result:
+        if errand.claim.lane is Lane.BULK:
+            stuck.wait(30)
+        return Result(errand=errand, outcome=Outcome.DELIVERED)
+
+    vendor.always = hang
+    for number in range(2, 5):
+        kit.change(kit.card(channel="apple", address_id=number), Lane.BULK)
+    urgent = kit.card(channel="apple", address_id=1)
+    runner.start()
+    try:
+        assert hinted_until(lambda: vendor.pushed, hints, Lane.BULK)
+        for _ in range(10):
+            hints.now("apple", Lane.BULK)
+        kit.change(urgent)
+        assert hinted_until(lambda: vendor.shows.get(1) == 2, hints)
+    finally:
+        stuck.set()
+
+
+def test_what_this_release_does_not_know_is_passed_over(
+    world: World, kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    runner.start()
+    app = hints_by_broker.publisher(world.settings)
+    hints_by_broker.send(app, hints_by_broker.DRAIN, "samsung", 0, queue="urgent")
+    hints_by_broker.send(app, hints_by_broker.DRAIN, "apple", 7, queue="urgent")
+    card_id = kit.card(channel="apple")
+    kit.change(card_id)
+
+    assert hinted_until(lambda: vendor.shows == {1: 2}, hints)
+
+
+def test_a_worker_hears_again_after_the_broker_was_away_and_came_back_empty(
+    broker: Broker, kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    card_id = kit.card(channel="apple")
+    runner.start()
+    kit.change(card_id)
+    assert hinted_until(lambda: vendor.shows == {1: 2}, hints)
+
+    broker.restart()
+    kit.change(card_id)
+
+    assert hinted_until(lambda: vendor.shows == {1: 3}, hints)
+
+
+def test_a_flushed_broker_costs_one_sweep(
+    broker: Broker, kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    card_id = kit.card(channel="apple")
+    kit.change(card_id)
+    hints.now("apple", Lane.URGENT)
+    assert until(lambda: redis.Redis.from_url(broker.url).llen("urgent") == 1)
+    broker.flush()
+    runner.start()
+
+    assert hinted_until(lambda: vendor.shows == {1: 2}, hints)
+
+
+def test_a_frozen_broker_refuses_a_hint_and_a_thawed_one_takes_the_next(
+    broker: Broker, kit: Kit, vendor: Vendor, hints: HintSender, runner: CeleryRunner
+) -> None:
+    card_id = kit.card(channel="apple")
+    runner.start()
+    assert hinted_until(lambda: runner.counts()["heard"], hints)
+    broker._process.send_signal(signal.SIGSTOP)
+    try:
+        hints.now("apple", Lane.URGENT)
+        assert until(lambda: hints.counts()["failed"])
+    finally:
+        broker._process.send_signal(signal.SIGCONT)
+    kit.change(card_id)
+
+    assert hinted_until(lambda: vendor.shows == {1: 2}, hints)
+
+
+def test_schedulers_send_while_nobody_hears_and_stop_when_workers_hear_again(
+    broker: Broker, world: World, kit: Kit, engine: Engine, vendor: Vendor, hints: HintSender
+) -> None:
+    card_id = kit.card(channel="apple")
+    crew = Crew(world)
+    relief = Relief(engine, crew, hint=hints.now)
+    relief.start()
+    broker.stop()
+
+    def swept_until(fits: Callable[[], object], within_s: float = 30) -> bool:
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            relief.look()
+            if until(fits, 0.4):
+                return True
+        return False
+
+    def degraded() -> list[Lane]:
+        with world.database.reading() as session:
+            return [one.lane for one in nodes.degraded(session)]
+
+    try:
+        kit.change(card_id)
+        assert swept_until(lambda: vendor.shows == {1: 2})
+        assert degraded() == [Lane.URGENT]
+
+        broker._start()
+        runner = CeleryRunner(engine, hints)
+        runner.start()
+
+        def a_beat_of_the_worker() -> bool:
+            heard = runner.heard()
+            with world.database.unit_of_work() as session:
+                nodes.note_heard(session, heard, now_ms=kit.now_ms)
+            return not degraded()
+
+        try:
+            assert swept_until(a_beat_of_the_worker)
+        finally:
+            assert runner.stop(20)
+    finally:
+        assert crew.stop(20)
+
+
+def test_stopping_finishes_the_batch_in_hand(kit: Kit, vendor: Vendor, hints: HintSender, engine: Engine) -> None:
+    card_id = kit.card(channel="apple")
+    entered = threading.Event()
+
+    def slow(errand: Errand) -> Result:
+        entered.set()
+        time.sleep(0.5)
+        return Result(errand=errand, outcome=Outcome.DELIVERED)
+
+    vendor.always = slow
+    runner = CeleryRunner(engine, hints)
+    runner.start()
+    kit.change(card_id)
+    assert hinted_until(entered.is_set, hints)
+
+    assert runner.stop(20)
+
+    target = kit.target(card_id)
+    assert (target.done, target.lease) == (target.want, None)
+
+
+def test_a_worker_shows_that_it_works_by_a_ping_that_comes_back(runner: CeleryRunner) -> None:
+    runner._heard_at -= 60
+    assert not runner.health().works
+    runner.start()
+    runner._heard_at -= 60
+    assert until(lambda: runner.health().works)
+    assert not runner.health().deaf
