@@ -21,6 +21,7 @@ from app.outbox import rules, switches
 from app.outbox.models import Sender
 from app.outbox.rules import Lane
 from app.staff.models import AuditEvent
+from app.wallets.apple import renewal
 from app.wallets.apple.identities import Severity
 from app.wallets.apple.issuer import issuer
 from app.wallets.google.client import shared_client
@@ -46,6 +47,7 @@ PARKED_SHOWN = 10
 
 TOPIC = re.compile(r"BadTopic|MissingTopic|TopicDisallowed|DeviceTokenNotForTopic")
 TEAM = re.compile(r"InvalidProviderToken|KeyIdInToken|MissingProviderToken")
+SERVER = re.compile(r"is not trusted")
 GONE = re.compile(r"reported gone", re.IGNORECASE)
 Values = dict[str, Any]
 
@@ -111,13 +113,13 @@ def open_for_ms(sender: Sender, now_ms: int) -> int:
 def _kind_of(reason: str, for_good: bool) -> str:
     if not for_good:
         return "breaker_open"
-    patterns = ((TOPIC, "wrong_topic"), (TEAM, "wrong_team"), (GONE, "gone_guard"))
+    patterns = ((TOPIC, "wrong_topic"), (TEAM, "wrong_team"), (SERVER, "server_not_trusted"), (GONE, "gone_guard"))
     return next((kind for pattern, kind in patterns if pattern.search(reason)), "credential_refused")
 
 
 def switched(look: Look) -> Iterator[Finding]:
     """What somebody stopped by hand, so that nobody forgets it."""
-    names = dict(look.session.execute(select(Programme.id, Programme.name)).tuples())
+    names = dict(look.session.execute(select(Programme.id, Programme.name)).tuples().all())
     for one in switches.stopped(look.session):
         scope = "*" if one.programme_id is None else names.get(one.programme_id, "?")
         values = {"scope": scope, "reason": one.reason.rstrip(".")}
@@ -141,6 +143,9 @@ def certificates(look: Look) -> Iterator[Finding]:
             yield Finding(
                 kind="credential_expires", subject=f"{one.pass_type}/{min(reached)}", severity=severity, values=values
             )
+    for refused in renewal.refused(look.session):
+        values = {"pass_type": refused.pass_type_identifier, "reason": refused.reason}
+        yield Finding(kind="credential_standby", subject=refused.pass_type_identifier, values=values)
 
 
 def google_key(look: Look) -> Iterator[Finding]:
@@ -267,9 +272,9 @@ def parked(look: Look) -> Iterator[Finding]:
 LOOKS: Mapping[tuple[str, ...], Callable[[Look], Iterator[Finding]]] = {
     ("urgent_late", "normal_late"): late,
     ("offers_missed",): offers,
-    ("breaker_open", "wrong_topic", "wrong_team", "gone_guard", "credential_refused"): breakers,
+    ("breaker_open", "wrong_topic", "wrong_team", "server_not_trusted", "gone_guard", "credential_refused"): breakers,
     ("sending_stopped",): switched,
-    ("credential_broken", "credential_expires"): certificates,
+    ("credential_broken", "credential_expires", "credential_standby"): certificates,
     ("google_key",): google_key,
     ("backup_old", "backup_none", "backup_untried"): backup,
     ("want_not_version", "ledger_mismatch"): never,

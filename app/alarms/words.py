@@ -41,6 +41,11 @@ TEXTS = {
         "Its iPhones show old balances until it is mended.",
         "The key (.p8), its id and the team must belong together: take all three from the same developer account.",
     ),
+    "server_not_trusted": (
+        "What answers in Apple's place is not trusted (%(reason)s).",
+        "Nothing was sent to it. Its iPhones show old balances until it is mended.",
+        "Set TESSERA_APNS_CA_FILE for a proxy of your own, to its authority; else see who intercepts the connection.",
+    ),
     "gone_guard": (
         "Unusually many phones of %(sender)s were reported gone, and sending was stopped.",
         "No phone was forgotten. Its phones show old balances until sending goes on.",
@@ -50,6 +55,11 @@ TEXTS = {
         "The certificate of %(pass_type)s ends on %(day)s (days left: %(days)s).",
         "After that day no Apple card can be issued or brought up to date. Cards on phones stay, and tills go on.",
         "Renew it now: tessera certs csr %(pass_type)s, then tessera certs import. Old and new may overlap.",
+    ),
+    "credential_standby": (
+        "Apple refuses the new certificate of %(pass_type)s (%(reason)s); the old one is used for pushes.",
+        "None yet: iPhones are told with the old certificate until it expires. New cards are signed with the new one.",
+        "Make it anew: tessera certs csr %(pass_type)s, then tessera certs import. The new one is tried every hour.",
     ),
     "credential_broken": (
         "Cards of %(pass_type)s cannot be signed (%(fault)s).",

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from app import settings
 from app.cards.models import Programme
@@ -14,9 +17,11 @@ from app.commands.setup import say
 from app.db import Database
 from app.errors import Unprocessable
 from app.settings import Settings
-from app.wallets.apple import requests
+from app.wallets.apple import renewal, requests
 from app.wallets.apple.identities import Finding, Identities, Severity
 from passes.errors import IdentityError
+
+T = TypeVar("T")
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -78,6 +83,8 @@ def show_status(arguments: argparse.Namespace) -> int:
         say(json.dumps([_as_json(one) for one in found]))
     for one in [] if arguments.json else found:
         say(" ".join(part for part in (f"{one.severity.value:8}", one.sentence, one.standby, one.hint) if part))
+    for line in [] if arguments.json else _takeover(chosen):
+        say(line)
     if not found and not arguments.json:
         say("No pass type is in use and no certificate is in place; make a request with: tessera certs csr PASS_TYPE")
     return 1 if any(one.severity is Severity.BROKEN for one in found) else 0
@@ -104,13 +111,44 @@ def findings(chosen: Settings) -> list[Finding]:
     return identities.problems(used, at=now) + [identities.finding(one, at=now) for one in others]
 
 
-def _used(chosen: Settings) -> list[tuple[str, str]]:
+def _used(chosen: Settings) -> Sequence[tuple[str, str]]:
     """Pass types and teams of all programmes."""
+    return _asked(
+        chosen,
+        lambda session: [
+            (pass_type, team)
+            for pass_type, team in session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
+        ],
+    )
+
+
+def _takeover(chosen: Settings) -> list[str]:
+    """Which certificate signed how many cards on phones, and which one APNs does not take."""
+    identities = Identities(chosen.certs_dir, password=chosen.apple_key_password)
+    signed = _asked(chosen, renewal.signed_counts)
+    names = {
+        credential.fingerprint: f"the certificate until {credential.signer.identity.valid_until:%Y-%m-%d}"
+        for pass_type in {one.pass_type for one in signed}
+        for credential in identities.standing(pass_type)
+    }
+    names[""] = "a certificate that nobody noted"
+    lines = [
+        f"{one.pass_type}: {one.cards} cards on phones were last signed with "
+        f"{names.get(one.fingerprint, f'a former certificate ({one.fingerprint[:16]})')}."
+        for one in signed
+    ]
+    return lines + [
+        f"{one.pass_type_identifier}: APNs refuses {names.get(one.fingerprint, 'the new certificate')} ({one.reason}) "
+        f"since {one.at:%Y-%m-%d %H:%M} UTC; phones are told with the one before it."
+        for one in _asked(chosen, renewal.refused)
+    ]
+
+
+def _asked(chosen: Settings, question: Callable[[Session], Sequence[T]]) -> Sequence[T]:
     database = Database(chosen.database_url)
     try:
         with database.reading() as session:
-            rows = session.execute(select(Programme.pass_type_identifier, Programme.team_identifier))
-            return [(pass_type, team) for pass_type, team in rows]
+            return question(session)
     except DBAPIError:
         return []  # no database yet: certificates come before it
     finally:

@@ -30,6 +30,7 @@ MENDED_AT = {
     "gone_jump": "/admin/deliveries#sends",
     "credential_expires": "/admin/certificates",
     "credential_broken": "/admin/certificates",
+    "credential_standby": "/admin/certificates",
     "google_key": "/admin/certificates",
     "parked": "/admin/deliveries?cause=parked#late",
     "sending_stopped": "/admin/deliveries#switches",

@@ -113,6 +113,11 @@ class Identities:
             raise self.refusal(pass_type, found[0].unusable(at, pass_type, team))
         return good
 
+    def standing(self, pass_type: str) -> list[Credential]:
+        """The credentials in place, the newest first, whether they are good at the moment or not."""
+        found = [self._load(pass_type), self._load(pass_type, PREVIOUS)]
+        return [one.credential for one in found if one.credential is not None]
+
     def signer(self, pass_type: str, *, at: datetime, team: str | None = None) -> Signer:
         """As `credential`, for signing alone.
 

@@ -26,6 +26,7 @@ from app.outbox import service as outbox
 from app.outbox.models import Message, Sender, Target
 from app.outbox.rules import Lane
 from app.staff import audit
+from app.wallets.apple import renewal
 from app.webhooks import endpoints as webhooks
 from app.webhooks.models import Endpoint, Event
 from app.world import World
@@ -268,10 +269,19 @@ def endpoint_failing(world: World, clock: MovableClock) -> None:
         session.execute(update(Endpoint).values(state="disabled", reason="failing"))
 
 
+def renewed_and_refused(world: World, clock: MovableClock) -> None:
+    with world.database.unit_of_work() as session:
+        renewal.note_refused(
+            session, "ab" * 32, pass_type="pass.com.example.kahve", reason="BadCertificate", now=clock()
+        )
+
+
 CASES: list[tuple[str, str, Plan]] = [
     ("credential_refused", "bad", stopped("APNs does not accept the credential: 403 BadCertificate.")),
     ("wrong_topic", "bad", stopped("APNs does not accept the topic: 400 BadTopic.")),
     ("wrong_team", "bad", stopped("APNs does not accept the credential: 403 InvalidProviderToken.")),
+    ("server_not_trusted", "bad", stopped("the certificate of https://x is not trusted (self-signed certificate)")),
+    ("credential_standby", "bad", renewed_and_refused),
     ("gone_guard", "bad", stopped("Unusually many phones were reported gone at once; look at the certificate.")),
     ("credential_expires", "warn", certificate_ends(29.5)),
     ("credential_expires", "warn", certificate_ends(13.5)),
