@@ -1,15 +1,15 @@
 """What is owed now, by sender, channel and lane: read from the index of due rows, however large the table."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from app.outbox.models import Sender, Target
 from app.outbox.rules import Lane
 
 LOOKED_AT = 20_000
+PLACES_AT_ONCE = 100
 CHANNELS_OF = {"apple": ("apple",), "google": ("google", "google_class")}
 
 
@@ -33,32 +33,37 @@ class Backlog:
 
 def read(session: Session, *, now_ms: int) -> list[Backlog]:
     """Everything that is behind, without what is parked."""
-    return list(_read(session, now_ms))
-
-
-def _read(session: Session, now_ms: int) -> Iterator[Backlog]:
-    for sender in session.scalars(select(Sender).order_by(Sender.id)):
-        for channel in CHANNELS_OF.get(sender.vendor, (sender.vendor,)):
-            for lane in Lane:
-                first = session.execute(_first(sender.id, channel, lane)).one()
-                count, retrying, oldest = first[0], first[1], first[2]
-                if count > LOOKED_AT:
-                    count = session.scalar(_all(sender.id, channel, lane)) or 0
-                if count:
-                    yield Backlog(
-                        sender_id=sender.id,
+    senders = {one.id: one for one in session.scalars(select(Sender).order_by(Sender.id))}
+    places = [
+        (one.id, channel, lane)
+        for one in senders.values()
+        for channel in CHANNELS_OF.get(one.vendor, (one.vendor,))
+        for lane in Lane
+    ]
+    found: list[Backlog] = []
+    for start in range(0, len(places), PLACES_AT_ONCE):
+        looked = union_all(*(_first(*place) for place in places[start : start + PLACES_AT_ONCE]))
+        for sender_id, channel, lane, count, retrying, oldest_ms in session.execute(looked):
+            if count:
+                whole = count if count <= LOOKED_AT else session.scalar(_all(sender_id, channel, Lane(lane))) or 0
+                sender = senders[sender_id]
+                found.append(
+                    Backlog(
+                        sender_id=sender_id,
                         sender_name=sender.name,
                         channel=channel,
-                        lane=lane,
-                        count=count,
-                        retrying=retrying,
-                        oldest_ms=oldest,
+                        lane=Lane(lane),
+                        count=whole,
+                        retrying=int(retrying),
+                        oldest_ms=oldest_ms,
                         is_stopped=sender.breaker_until > now_ms,
                         stopped_for=sender.breaker_reason,
                     )
+                )
+    return found
 
 
-def _first(sender_id: int, channel: str, lane: Lane) -> Select[int, int, int]:
+def _first(sender_id: int, channel: str, lane: Lane) -> Select[int, str, int, int, int, int]:
     due = (
         select(Target.dirty_since, Target.attempts)
         .where(_owed(sender_id, channel, lane))
@@ -67,7 +72,9 @@ def _first(sender_id: int, channel: str, lane: Lane) -> Select[int, int, int]:
         .subquery()
     )
     retrying = func.coalesce(func.sum(case((due.c.attempts > 1, 1), else_=0)), 0)
-    return select(func.count(), retrying, func.coalesce(func.min(due.c.dirty_since), 0)).select_from(due)
+    oldest_ms = func.coalesce(func.min(due.c.dirty_since), 0)
+    place = (literal(sender_id, BigInteger), literal(channel), literal(int(lane), Integer))
+    return select(*place, func.count(), retrying, oldest_ms).select_from(due)
 
 
 def _all(sender_id: int, channel: str, lane: Lane) -> Select[int]:

@@ -69,6 +69,7 @@ def crowd(office: Office) -> None:
 
 
 def test_no_page_asks_more_often_for_more_rows(operator: Browser, certified: Office) -> None:
+    certified.target(want=2)
     few = {page: _statements(operator, certified, page) for page in PAGES}
     crowd(certified)
     many = {page: _statements(operator, certified, page) for page in PAGES}
