@@ -8,13 +8,15 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from app.outbox.models import Message
 
 LONGEST_REASON = 200
 OVER = ("sent", "failed")
+# written out, not bound: only so do both databases find the partial indexes
+WAITING: ColumnElement[str] = literal_column("'waiting'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,8 @@ def claim(
 
     The attempt is counted here, not at the answer: a job that kills its worker is slowed like one that fails.
     """
-    due = [Message.kind == kind, Message.state == "waiting", Message.not_before <= now_ms]
-    if endpoint_id is not None:
-        due.append(Message.endpoint_id == endpoint_id)
+    due = [Message.kind == kind, Message.state == WAITING, Message.not_before <= now_ms]
+    due.append(Message.endpoint_id.is_(None) if endpoint_id is None else Message.endpoint_id == endpoint_id)
     first = select(Message.id).where(*due).order_by(Message.not_before).limit(limit).with_for_update(skip_locked=True)
     ids = list(session.scalars(first))
     if not ids:

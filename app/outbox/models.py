@@ -144,6 +144,13 @@ class Message(Base):
             sqlite_where=text("state = 'waiting' AND endpoint_id IS NOT NULL"),
             postgresql_where=text("state = 'waiting' AND endpoint_id IS NOT NULL"),
         ),
+        Index(
+            "ix_message_due_without_endpoint",
+            "kind",
+            "not_before",
+            sqlite_where=text("state = 'waiting' AND endpoint_id IS NULL"),
+            postgresql_where=text("state = 'waiting' AND endpoint_id IS NULL"),
+        ),
         Index("ix_message_endpoint_id_event_id", "endpoint_id", "event_id"),
     )
 

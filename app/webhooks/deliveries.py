@@ -48,6 +48,11 @@ def listed(session: Session, endpoint: Endpoint, *, before: int | None = None, l
     return [_delivery(row) for row in session.execute(query)]
 
 
+def one(session: Session, endpoint: Endpoint, delivery_id: str) -> Delivery:
+    """One delivery of an endpoint, which is known to exist."""
+    return _delivery(session.execute(_deliveries(endpoint).where(Message.id == delivery_id)).one())
+
+
 def replay(session: Session, endpoint: Endpoint, delivery_id: str, *, now: datetime) -> Delivery:
     """Send one delivery again, at once and with all its attempts before it; under the same webhook-id.
 
@@ -64,7 +69,7 @@ def replay(session: Session, endpoint: Endpoint, delivery_id: str, *, now: datet
         setattr(found, name, value)
     endpoint.not_before = 0
     session.flush()
-    return _delivery(session.execute(_deliveries(endpoint).where(Message.id == delivery_id)).one())
+    return one(session, endpoint, delivery_id)
 
 
 def replay_range(session: Session, endpoint: Endpoint, *, since: datetime, until: datetime, now: datetime) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import milliseconds
 from app.outbox import jobs
-from app.outbox.jobs import Settlement
+from app.outbox.jobs import WAITING, Settlement
 from app.outbox.models import Message
 from app.staff import audit
 from app.webhooks import rules
@@ -56,7 +56,7 @@ class Sent:
 def due(session: Session, *, now_ms: int) -> list[tuple[int, bool]]:
     """Endpoints that something waits for, and whether they failed last; those served longest ago first."""
     waiting = select(Message.id).where(
-        Message.endpoint_id == Endpoint.id, Message.state == "waiting", Message.not_before <= now_ms
+        Message.endpoint_id == Endpoint.id, Message.state == WAITING, Message.not_before <= now_ms
     )
     query = (
         select(Endpoint.id, Endpoint.failures)

@@ -222,6 +222,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'waiting' AND endpoint_id IS NOT NULL"),
         postgresql_where=sa.text("state = 'waiting' AND endpoint_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_message_due_without_endpoint",
+        "message",
+        ["kind", "not_before"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting' AND endpoint_id IS NULL"),
+        postgresql_where=sa.text("state = 'waiting' AND endpoint_id IS NULL"),
+    )
     op.create_index("ix_message_endpoint_id_event_id", "message", ["endpoint_id", "event_id"], unique=False)
     op.add_column("node", sa.Column("host", sa.String(), nullable=False, server_default=""))
     op.add_column("node", sa.Column("machine", sa.String(), nullable=False, server_default=""))

@@ -1,6 +1,8 @@
 """Where webhooks may go: a table of addresses that must not be reached, in every spelling."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.webhooks import addresses
 from app.webhooks.addresses import REFUSALS, Refused, destination
@@ -139,6 +141,28 @@ def test_naming_a_neighbour_opens_nothing_else() -> None:
     assert refusal_of("http://hooks.internal:8081/", "10.0.0.7", allowed=allowed) == "not_https"
     assert refusal_of("https://hooks.internal/", "10.0.0.7", allowed=allowed) == "private"
     assert refusal_of("http://hooks.internal:8080/", "169.254.169.254", allowed=allowed) == "link_local"
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text(max_size=40).map("https://{}/".format),
+        st.from_regex(r"https?://[^/]{1,30}:?[0-9]{0,6}/", fullmatch=True),
+    )
+)
+def test_any_text_is_judged_or_refused_and_never_leads_inside(url: str) -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return [PUBLIC[0]]
+
+    try:
+        to = destination(url, allowed=(), resolve=resolve)
+    except Refused:
+        return
+    assert to.port == 443
+    assert to.addresses == (PUBLIC[0],) if asked else to.addresses == (to.host,)
 
 
 def test_every_refusal_has_a_sentence_that_says_what_to_do() -> None:
