@@ -26,6 +26,7 @@ CAUSES = ("waiting", "retrying", "stopped", "parked")
 CHANNELS = ("apple", "google", "google_class")
 SENDS = 25
 LOOKED_AT = 200
+PARKED_COUNTED = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +113,11 @@ def causes(session: Session, *, now: datetime) -> list[Cause]:
             if count:
                 counts[one.channel, cause] += count
                 oldest[one.channel, cause] = min(one.oldest_ms, oldest.get((one.channel, cause), one.oldest_ms))
-    parked = select(Target.channel, func.count(), func.min(Target.dirty_since)).where(Target.state == "parked")
-    for channel, count, since in session.execute(parked.group_by(Target.channel)):
+    # the limit is a bound, and keeps SQLite from grouping by walking the whole table in the order of another index
+    parked = select(Target.channel, Target.dirty_since).where(Target.state == "parked").order_by(Target.last_at)
+    some = parked.limit(PARKED_COUNTED).subquery()
+    groups = select(some.c.channel, func.count(), func.min(some.c.dirty_since)).group_by(some.c.channel)
+    for channel, count, since in session.execute(groups):
         counts[channel, "parked"], oldest[channel, "parked"] = count, since
     return [
         Cause(channel=channel, cause=cause, count=count, since=_at(oldest[channel, cause]))
@@ -200,7 +204,7 @@ def _places(session: Session, cause: str | None) -> list[Select[int]]:
     """Ids of the first rows of each sender, channel and lane that is behind, and of those that are parked."""
     found: list[Select[int]] = []
     if cause != "parked":
-        for one in backlog.read(session, now_ms=0):
+        for one in backlog.read(session, now_ms=0, is_exact=False):
             place = (Target.sender_id == one.sender_id, Target.channel == one.channel, Target.lane == int(one.lane))
             owed = select(Target.id).where(*place, Target.want > Target.done, Target.state == "live")
             found.append(_first(owed.order_by(Target.not_before)))
