@@ -18,7 +18,7 @@ from passes.apple.push import PUSH_BODY
 
 CONNECTIONS_MAX = 1
 STREAMS_MAX = 1000
-STREAMS_AT_FIRST = 100  # what libcurl assumes until the server has said its own limit
+STREAMS_AT_FIRST = 100
 BODY_BYTES_MAX = 8 * 1024
 
 
@@ -157,8 +157,10 @@ class Link:
 
     @property
     def room(self) -> int:
-        # APNs grants a bearer token one stream until it has seen a good one
-        return (self.window if self.trusted else 1) - len(self.live)
+        """How many streams may be begun. One until the server has answered: only then its own limit is known for sure,
+        and APNs grants a bearer token no more until it has seen a good one.
+        """
+        return (self.window if self.trusted and self.answered else 1) - len(self.live)
 
     def fit_window(self) -> None:
         """Learn the server's limit, which libcurl keeps to itself: streams beyond it are held back, not begun.

@@ -19,6 +19,8 @@ ALERT = re.compile(
     re.IGNORECASE,
 )
 # libcurl reports the alert "certificate expired", which is about ours, like a fault of the server's certificate.
+# What was left undone by GOAWAY or refused as a stream, libcurl has tried on five new connections when it says this.
+UNPROCESSED = "Connection died, tried"
 EXPIRED_ALERT = "SSL certificate verification failed"
 
 
@@ -58,6 +60,8 @@ def _failure(number: int, text: str) -> Failure:
         return Failure.TIMEOUT
     if number == HTTP2_STREAM_ERROR and "REFUSED" in text:
         return Failure.REFUSED_STREAM
+    if UNPROCESSED in text:
+        return Failure.GOAWAY_UNPROCESSED
     return Failure.NOT_APNS if number in NO_HTTP2 else Failure.CONNECTION_LOST
 
 
