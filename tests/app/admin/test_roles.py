@@ -14,6 +14,7 @@ from tests.app.admin.conftest import Browser, Office
 READ = {"owner", "operator", "auditor", "support"}
 WRITE = {"owner", "operator"}
 PROGRAMME = "/admin/programmes/<slug>"
+WEBHOOK = "/admin/webhooks/<name>"
 MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin"): READ,
     ("GET", "/admin/certificates"): READ,
@@ -46,6 +47,15 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/admin/cards"): READ,
     ("GET", "/admin/cards/<number>"): READ,
     ("POST", "/admin/cards/<number>/retry"): WRITE,
+    ("GET", "/admin/webhooks"): READ,
+    ("POST", "/admin/webhooks"): WRITE,
+    ("GET", WEBHOOK): READ,
+    ("POST", WEBHOOK): WRITE,
+    ("POST", f"{WEBHOOK}/switch"): WRITE,
+    ("POST", f"{WEBHOOK}/rotate"): WRITE,
+    ("POST", f"{WEBHOOK}/delete"): WRITE,
+    ("POST", f"{WEBHOOK}/test"): WRITE,
+    ("POST", f"{WEBHOOK}/replay"): WRITE,
     ("GET", "/admin/audit"): READ,
     ("GET", "/admin/changes"): READ,
     ("POST", "/admin/changes/<int:change_id>/stop"): WRITE,

@@ -10,6 +10,7 @@ from app.clock import milliseconds
 from app.outbox import service as outbox
 from app.outbox.models import SendLog
 from app.staff import audit
+from app.webhooks import endpoints
 from app.world import World
 from tests import factories
 from tests.app.admin.conftest import Browser, Office
@@ -23,6 +24,7 @@ PAGES = (
     "/admin/staff",
     "/admin/deliveries",
     "/admin/certificates",
+    "/admin/webhooks",
     "/admin/audit",
 )
 
@@ -64,6 +66,10 @@ def crowd(office: Office) -> None:
                     target_id=target.id, card_id=card.id, channel="apple", version=1, outcome="refused", status=400,
                     reason="BadTopic", took_ms=1, lag_ms=1, at=now_ms,
                 )
+            )  # fmt: skip
+            endpoints.create(
+                session, url=f"https://shop{number}.example.com/", programme_id=programme.id, events=None,
+                description="", now=now,
             )  # fmt: skip
             audit.record(session, actor=f"key:{number}", action="tested", subject=f"card:{number}", now=now)
 

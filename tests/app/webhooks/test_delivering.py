@@ -384,3 +384,77 @@ def test_a_neighbour_that_is_no_longer_allowed_gets_nothing(house: House) -> Non
 
     assert house.sink.received == []
     assert [job.last_reason for job in house.jobs()] == ["not_https"]
+
+
+def test_two_processes_share_the_work_and_send_nothing_twice(any_house: House) -> None:
+    house = any_house
+    house.sink.answer = sleeping(0.01)
+    house.listen()
+    for _ in range(60):
+        house.announce()
+    other = Deliverer(threads=2)
+
+    def help_out() -> None:
+        while other.deliver_due(house.world):
+            pass
+
+    helper = threading.Thread(target=help_out)
+    helper.start()
+    house.deliver()
+    helper.join()
+    other.close()
+
+    assert len(house.sink.received) == 60
+    assert len({one.id for one in house.sink.received}) == 60
+    assert {job.state for job in house.jobs()} == {"sent"}
+
+
+def test_name_servers_that_take_their_time_delay_nobody_else(house: House) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        asked.set()
+        released.wait(10)
+        return []
+
+    house.listen("https://slow.example.com/")
+    house.listen()
+    house.announce()
+    house.deliverer = Deliverer(resolve=resolve, threads=2)
+    going = threading.Thread(target=house.deliver)
+    going.start()
+
+    assert asked.wait(10)
+    house.sink.wait_for(1, within_s=8)
+    released.set()
+    going.join()
+    house.deliverer.close()
+
+    assert sorted(job.last_reason for job in house.jobs()) == ["", "unresolved"]
+
+
+def test_a_replay_while_it_is_being_sent_is_sent_once_more_and_not_lost(house: House) -> None:
+    endpoint = house.listen()
+    house.announce()
+    busy, go_on = threading.Event(), threading.Event()
+
+    def answer(_: object) -> int:
+        busy.set()
+        go_on.wait(8)
+        return 204
+
+    house.sink.answer = answer
+    going = threading.Thread(target=house.deliver)
+    going.start()
+    assert busy.wait(10)
+
+    with house.world.database.unit_of_work() as session:
+        row = endpoints.by_id(session, endpoint.public_id, to_change=True)
+        deliveries.replay(session, row, house.jobs()[0].id, now=house.world.clock())
+    go_on.set()
+    going.join()
+    house.deliver()
+
+    assert len({one.id for one in house.sink.received}) == 1
+    assert len(house.sink.received) == 2
+    assert [job.state for job in house.jobs()] == ["sent"]
