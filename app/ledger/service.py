@@ -7,9 +7,10 @@ too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from app import failpoints, ids, trace
@@ -21,7 +22,6 @@ from app.ledger.models import Account, Entry, Posting, Reward
 USES = "uses"
 LARGEST_POINTS = 10**9
 _ACCOUNT = table_of(Account)
-_INSERT_POSTING = insert(table_of(Posting))
 _OPEN = insert(_ACCOUNT).returning(_ACCOUNT.c.id)
 # the bounds are checked again where the balance is written: a till that decided on what it had read is refused here
 _MOVED = _ACCOUNT.c.balance + bindparam("amount")
@@ -280,13 +280,25 @@ def _book(
     session: Session, card: Held, facts: dict[str, Any], legs: Sequence[Leg], *, taken: Conflict | None = None
 ) -> Booked:
     """Postings first, the entry last: the entry's trigger sums what is there. *taken*: what a unique key refuses."""
-    rows = [{"entry_id": facts["id"], "account_id": leg.account_id, "amount": leg.amount} for leg in legs]
-    session.execute(_INSERT_POSTING, rows)
+    postings: dict[str, object] = {"entry_id": facts["id"]}
+    for number, leg in enumerate(legs):
+        postings |= {f"account_{number}": leg.account_id, f"amount_{number}": leg.amount}
+    session.execute(_insert_postings(len(legs)), postings)
     left = {leg.of.role: _move(session, leg.of, leg.amount) for leg in legs if leg.of is not None}
     if not insert_if_new(session, Entry, **facts):
         raise taken or AssertionError("an entry's id is used once")
     failpoints.reached("sale.entry_written")
     return Booked(entry=Entry(**facts), balance=left.get("avail", card.balance))
+
+
+@cache
+def _insert_postings(count: int) -> Executable:
+    """All postings of an entry (two or three) in one statement: one way to the server and back.
+
+    As text, because an INSERT of several rows is compiled anew each time: 190 µs, where this takes 30.
+    """
+    rows = ", ".join(f"(:entry_id, :account_{number}, :amount_{number})" for number in range(count))
+    return text(f"INSERT INTO posting (entry_id, account_id, amount) VALUES {rows}")  # noqa: S608  # names alone
 
 
 def _move(session: Session, account: HeldAccount, amount: int) -> int:

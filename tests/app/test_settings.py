@@ -50,6 +50,7 @@ WRONG = [
     ("TESSERA_WEBHOOK_ALLOW", "hooks.internal", "hooks.internal:8443"),
     ("TESSERA_DRAIN_S", "soon", "a whole number from 0 to 60"),
     ("TESSERA_WEB_THREADS", "many", "8"),
+    ("TESSERA_WEB_PROCESSES", "0", "4"),
     ("TESSERA_TRUSTED_PROXIES", "-1", "1"),
     ("TESSERA_LOG_LEVEL", "loud", "debug"),
     ("TESSERA_LOG_FORMAT", "xml", "text"),
