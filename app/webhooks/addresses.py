@@ -168,7 +168,9 @@ def _parts(url: str) -> tuple[str, str, int]:
         raise Refused("not_https" if "://" in url else "malformed")
     if "@" in parts.netloc:
         raise Refused("credentials")
-    if not _is_address(host):
+    if _is_address(host):
+        host = str(ipaddress.ip_address(host))  # 0:0::1 is ::1
+    else:
         if not HOST.fullmatch(host) or len(host) > LONGEST_HOST:
             raise Refused("malformed")
         if NUMERIC.fullmatch(host):

@@ -133,6 +133,7 @@ def test_a_named_neighbour_may_be_private_and_plain_and_on_another_port() -> Non
     assert refusal_of("https://hooks.internal:8080/x", "127.0.0.1", allowed=allowed) is None
     assert refusal_of("http://127.0.0.1:9000/x", allowed=allowed) is None
     assert refusal_of("http://[::1]:9000/x", allowed=allowed) is None
+    assert refusal_of("http://[0:0:0:0:0:0:0:1]:9000/x", allowed=allowed) is None
 
 
 def test_naming_a_neighbour_opens_nothing_else() -> None:
