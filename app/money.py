@@ -49,7 +49,10 @@ def minor_units(amount: str, currency: str, *, field: str = "amount") -> int:
 def decimal_text(minor: int, currency: str) -> str:
     """1250 TRY as "12.50"."""
     decimals = exponent(currency)
-    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
+    if not decimals:
+        return str(minor)
+    whole, rest = divmod(abs(minor), 10**decimals)
+    return f"{'-' if minor < 0 else ''}{whole}.{rest:0{decimals}}"
 
 
 def example(currency: str) -> str:

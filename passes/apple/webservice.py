@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.utils import format_datetime
 
 from passes.errors import CallbackError
 
@@ -21,6 +20,7 @@ _HTTP_DATE = re.compile(
     r"(\d{2}):(\d{2}):(\d{2}) GMT",
     re.ASCII,
 )
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -83,7 +83,8 @@ def serials_answer(serials: Iterable[str], tag: str) -> bytes:
 
 def last_modified(moment: datetime) -> str:
     """Write an HTTP date; `moment` is aware, and its fraction of a second is lost."""
-    return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
+    utc = moment.astimezone(UTC)
+    return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {utc:%H:%M:%S} GMT"
 
 
 def parse_http_date(text: str | None) -> datetime | None:

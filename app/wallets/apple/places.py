@@ -1,6 +1,7 @@
 """How much of the web server phones may take: so many at work, so many waiting, the rest is sent away at once."""
 
 import threading
+from collections import deque
 
 from app.errors import Busy
 
@@ -20,21 +21,40 @@ class Places:
     def __init__(self, *, seats: int, waiting: int = WAITING_PLACES) -> None:
         self.seats = seats
         self.waiting = waiting
-        self._seats = threading.Semaphore(seats)
-        self._room = threading.Semaphore(seats + waiting)
+        self._lock = threading.Lock()
+        self._free = seats
+        self._queue: deque[threading.Lock] = deque()
 
     def __enter__(self) -> None:
-        """Take a seat, after a wait if need be.
+        """Take a seat, after a wait if need be: first come, first served.
 
         Raises: Busy `too_many_passes` with a time to try again: phones do so by themselves.
         """
-        if self._room.acquire(blocking=False):
-            if self._seats.acquire(timeout=WAIT_S):
+        with self._lock:
+            if self._free:
+                self._free -= 1
                 return
-            self._room.release()
-        text = "Very many cards are being fetched at the moment. Try again in a few seconds."
-        raise Busy("too_many_passes", text, retry_after_s=RETRY_AFTER_S)
+            if len(self._queue) >= self.waiting:
+                raise _full()
+            turn = threading.Lock()
+            turn.acquire()
+            self._queue.append(turn)
+        if turn.acquire(timeout=WAIT_S):
+            return
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+                raise _full()
+        # the seat was handed over in the last moment
 
     def __exit__(self, *_fault: object) -> None:
-        self._seats.release()
-        self._room.release()
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().release()
+            else:
+                self._free += 1
+
+
+def _full() -> Busy:
+    text = "Very many cards are being fetched at the moment. Try again in a few seconds."
+    return Busy("too_many_passes", text, retry_after_s=RETRY_AFTER_S)

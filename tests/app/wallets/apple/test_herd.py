@@ -35,6 +35,7 @@ from tests.app.wallets.apple.conftest import (
 )
 from tests.app.wallets.apple.test_add import pass_of
 from tests.conftest import MovableClock, open_test_world, settings_for
+from tests.journeys.stage import wait_for
 
 Tokens = Callable[[Card], str]
 
@@ -50,21 +51,18 @@ def all_taken(places: Places) -> Iterator[None]:
             inside.release()
             over.wait(20)
 
-    seated = [threading.Thread(target=sit) for _ in range(places.seats)]
-    for one in seated:
+    people = [threading.Thread(target=sit) for _ in range(places.seats + places.waiting)]
+    for one in people:
         one.start()
-    for _ in seated:
+    for _ in range(places.seats):
         assert inside.acquire(timeout=5)
-    for _ in range(places.waiting):
-        assert places._room.acquire(blocking=False)
+    wait_for(lambda: len(places._queue) == places.waiting)
     try:
         yield
     finally:
-        for _ in range(places.waiting):
-            places._room.release()
         over.set()
-        for one in seated:
-            one.join()
+        for one in people:
+            one.join(20)
 
 
 def test_a_full_house_sends_phones_away_at_once_and_serves_everybody_else(
