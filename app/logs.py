@@ -41,5 +41,7 @@ def install(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    for chatty in ("urllib3", "apscheduler", "alembic", "werkzeug", "PIL"):
+    for chatty in ("urllib3", "alembic", "werkzeug", "PIL", "celery", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # it warns whenever a step takes longer than its interval, which a busy machine makes of any step
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

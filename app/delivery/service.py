@@ -19,7 +19,7 @@ from app.delivery.hints import HintSender
 from app.delivery.runner import Chore, Runner
 from app.delivery.scheduler import Job, Scheduler
 from app.delivery.threads import ThreadRunner
-from app.outbox.rules import Lane
+from app.outbox.rules import WINDOW_MS, Lane
 from app.world import World
 
 log = logging.getLogger(__name__)
@@ -147,9 +147,12 @@ def hint_sender(world: World) -> HintSender | None:
     if not world.settings.broker_url:
         return None
     app = broker.publisher(world.settings)
-    return HintSender(
-        lambda channel, lane: broker.send(app, broker.DRAIN, channel, int(lane), queue=broker.queue_name(lane))
-    )
+
+    def publish(channel: str, lane: Lane) -> None:
+        broker.send(app, broker.DRAIN, channel, int(lane), queue=broker.queue_name(lane))
+
+    given = world.database.info.get("windows")
+    return HintSender(publish, windows_ms=WINDOW_MS if given is None else dict(zip(Lane, given, strict=True)))
 
 
 def _end_on_signals(ended: threading.Event) -> None:

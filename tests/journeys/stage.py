@@ -95,7 +95,7 @@ class Product:
             )
 
     def wait_ready(self) -> None:
-        wait_for(self._is_ready, 30)
+        wait_for(self._is_ready, 60)
 
     def kill(self, *names: str) -> None:
         """kill -9, as a power cut or the kernel would."""

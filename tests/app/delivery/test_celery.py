@@ -1,11 +1,14 @@
 """Delivery by hints over a real Redis, which is flushed, frozen, restarted and taken away."""
 
 import base64
+import contextlib
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -295,3 +298,67 @@ def test_a_worker_shows_that_it_works_by_a_ping_that_comes_back(runner: CeleryRu
     runner._heard_at -= 60
     assert until(lambda: runner.health().works)
     assert not runner.health().deaf
+
+
+class Line:
+    """A network path to the broker that can lose what is on its way without telling either end, as firewalls do."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._to = int(broker.url.rpartition(":")[2].partition("/")[0])
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._server.getsockname()[1]}/0"
+        self._open: list[tuple[threading.Event, socket.socket, socket.socket]] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose_all(self) -> None:
+        """Every connection of this moment stays open, and carries nothing from now on."""
+        for alive, _, _ in self._open:
+            alive.clear()
+
+    def close(self) -> None:
+        self._server.close()
+        for _, one, other in self._open:
+            one.close()
+            other.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                far = socket.create_connection(("127.0.0.1", self._to))
+                alive = threading.Event()
+                alive.set()
+                self._open.append((alive, near, far))
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(alive, one, other), daemon=True).start()
+
+    def _carry(self, alive: threading.Event, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                if alive.is_set():
+                    other.sendall(data)
+
+
+def test_a_worker_whose_connection_died_without_a_word_hears_again(
+    broker: Broker, world: World, kit: Kit, vendor: Vendor, hints: HintSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(hints_by_broker.REDIS_CONSUMER, "health_check_interval", 1)
+    line = Line(broker)
+    behind = World(
+        settings=replace(world.settings, broker_url=line.url),
+        database=world.database,
+        clock=world.clock,
+        vault=world.vault,
+    )
+    runner = CeleryRunner(Engine(world=behind, channels={"apple": vendor}), hints)
+    card_id = kit.card(channel="apple")
+    runner.start()
+    try:
+        kit.change(card_id)
+        assert hinted_until(lambda: vendor.shows == {1: 2}, hints)
+        line.lose_all()
+        kit.change(card_id)
+        assert hinted_until(lambda: vendor.shows == {1: 3}, hints)
+    finally:
+        assert runner.stop(30)
+        line.close()

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, select
 
 from app.cards.models import Expansion, Programme
 from app.db import Database
+from app.delivery import nodes
 from app.delivery.engine import Engine
 from app.delivery.models import Node, Tally
 from app.delivery.scheduler import Scheduler
@@ -248,3 +249,51 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_several_workers_without_a_broker_share_the_rows(postgres_url: str, tmp_path: Path) -> None:
+    settings = settings_for(postgres_url, tmp_path)
+    vault = Vault(settings.secret_key)
+    worlds = [
+        World(
+            settings=settings,
+            database=Database(settings.database_url, info={"vault": vault}),
+            clock=lambda: datetime.now(UTC),
+            vault=vault,
+        )
+        for _ in range(2)
+    ]
+    kit = kit_for(worlds[0], vendor="apple")
+    vendors = [Vendor(), Vendor()]
+    runners = [
+        ThreadRunner(Engine(world=world, channels={"apple": vendor}))
+        for world, vendor in zip(worlds, vendors, strict=True)
+    ]
+    for runner in runners:
+        runner.start()
+    for number in range(1, 61):
+        kit.change(kit.card(channel="apple", address_id=number), Lane.BULK)
+
+    pushed = lambda: [one.target.address_id for vendor in vendors for one in vendor.pushed]  # noqa: E731
+    try:
+        assert until(lambda: len(pushed()) >= 60, 40)
+    finally:
+        stopped = [runner.stop(20) for runner in runners]
+        for world in worlds:
+            world.database.close()
+    assert stopped == [True, True]
+    assert sorted(pushed()) == list(range(1, 61))
+
+
+def test_schedulers_send_while_no_worker_is_alive_at_all(world: World, kit: Kit, vendor: Vendor) -> None:
+    card_id = kit.card(channel="apple")
+    scheduler = Scheduler(Engine(world=world, channels={"apple": vendor}))
+    scheduler.start()
+    try:
+        kit.change(card_id)
+        assert until(lambda: vendor.shows == {1: 2}, 40)
+        with world.database.reading() as session:
+            assert [one.lane for one in nodes.degraded(session)] == [Lane.URGENT]
+            assert session.get_one(Tally, ("sweep_found", "0", "")).value == 1
+    finally:
+        assert scheduler.stop(20)
