@@ -10,8 +10,9 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app.db import is_lock_timeout
+from app.db import is_lock_timeout, is_storage_full
 from app.delivery import book
+from app.errors import Busy
 from app.outbox.rules import Lane
 from app.world import World
 
@@ -103,8 +104,10 @@ class Crew:
 
 def _passing(trouble: Exception) -> str:
     """Why the database did not do it just now, where waiting helps; empty for a fault of ours."""
-    if isinstance(trouble, OperationalError) and is_lock_timeout(trouble):
+    if isinstance(trouble, Busy) or (isinstance(trouble, OperationalError) and is_lock_timeout(trouble)):
         return "the database is busy with others that write"
+    if isinstance(trouble, OperationalError) and is_storage_full(trouble):
+        return "the disk of the database is full or refuses; make room"
     if isinstance(trouble, DBAPIError) and (trouble.connection_invalidated or _cannot_connect(trouble)):
         return "the database does not answer"
     return ""

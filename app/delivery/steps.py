@@ -14,6 +14,7 @@ from app.clock import milliseconds
 from app.db import Base, insert_if_new, rows_changed
 from app.delivery import nodes, silence
 from app.delivery.models import Node, Turn
+from app.gate import Priority
 from app.offers import service as offers
 from app.offers import timing
 from app.outbox import pace
@@ -85,7 +86,9 @@ def expand(world: World) -> bool:
     if turn is None:
         return False
     trace.begin(f"change-{turn.expansion_id}")
-    return world.database.transact(lambda session: expansion.take(session, turn, now=world.clock()))
+    return world.database.transact(
+        lambda session: expansion.take(session, turn, now=world.clock()), priority=Priority.BULK
+    )
 
 
 def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
@@ -193,7 +196,7 @@ def _prune(world: World, model: type[Base], old: Any) -> int:
                 session, delete(model).where(key.in_(some)).execution_options(synchronize_session=False)
             )
 
-        gone = world.database.transact(work)
+        gone = world.database.transact(work, priority=Priority.BULK)
         total += gone
         if gone < PRUNE_ROWS:
             return total
