@@ -135,7 +135,7 @@ def _write_and_read(parts: World) -> str:
     now = parts.clock()
     with parts.database.unit_of_work() as session:
         if rows_changed(session, update(Node).where(Node.name == SELF).values(beat_at=now)) == 0:
-            session.add(Node(name=SELF, role="web", started_at=now, beat_at=now))
+            session.add(Node(name=SELF, role="", started_at=now, beat_at=now))
             session.flush()
         seen = session.scalar(select(Node.beat_at).where(Node.name == SELF))
     return "" if seen is not None else "the database does not keep what is written"

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from app import settings
+from app.alarms import backups
 from app.backups import service
 from app.commands.progress import Progress
 from app.commands.serving import prepare, require_current
@@ -37,8 +38,11 @@ def run_backup(arguments: argparse.Namespace) -> int:
     chosen = settings.load()
     require_current(chosen)
     progress = Progress("backup")
-    size = service.back_up(open_world(chosen), arguments.file, progress)
+    world = open_world(chosen)
+    size = service.back_up(world, arguments.file, progress)
     progress.close()
+    with world.database.unit_of_work() as session:
+        backups.note(session, "made", size_bytes=size, now=world.clock())
     if arguments.json:
         say(json.dumps({"file": str(arguments.file), "bytes": size}))
     else:
@@ -53,6 +57,9 @@ def run_restore(arguments: argparse.Namespace) -> int:
     world = open_world(chosen)
     if arguments.verify:
         found = service.inspect(world, arguments.file)
+        if not found.findings:
+            with world.database.unit_of_work() as session:
+                backups.note(session, "verified", size_bytes=arguments.file.stat().st_size, now=world.clock())
     else:
         progress = Progress("restore")
         found = service.restore(world, arguments.file, progress, replace=arguments.replace)

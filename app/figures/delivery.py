@@ -31,7 +31,6 @@ def tallies(_world: World, session: Session) -> Iterable[Metric]:
     yield _sends(found["sends"])
     yield _counter(found, "duplicate", "tessera_duplicates", "Sends whose lease was lost meanwhile.", ("channel",))
     yield _counter(found, "fault", "tessera_delivery_faults", "Steps of delivery that failed.", ("step",))
-    yield _counter(found, "busy", "tessera_delivery_db_busy", "Steps that found the database busy.", ("step",))
     for what in HINTS:
         text = f"Hints to workers that were {what}."
         yield CounterMetricFamily(f"tessera_hints_{what}", text, value=found["hint"][what, ""])

@@ -37,21 +37,6 @@ _CAUSES = (
         "the pass that was served has another serial number than the address asked for",
     ),
     (
-        re.compile(r"Received invalid pass data"),
-        "invalid-pass",
-        "the phone refused the served pass: run `tessera pass lint` on the same file",
-    ),
-    (
-        re.compile(r"(?i)malformed|unable to parse|not valid JSON|response (?:data|body)"),
-        "malformed-answer",
-        "the answer was not of the promised form: serialNumbers must be strings and lastUpdated a string",
-    ),
-    (
-        re.compile(r"(?i)enhanced certificate|NFC dictionary|personalization"),
-        "nfc-certificate",
-        "an NFC or personalization part needs a certificate that Apple grants apart; leave the part out",
-    ),
-    (
         re.compile(r"TemporalValidity"),
         "expired-certificate",
         "the certificate had ended when the pass was signed: renew it with `tessera certs csr`",
@@ -65,6 +50,21 @@ _CAUSES = (
         re.compile(r"(?i)manifest"),
         "manifest",
         "the pass was changed after it was signed: look for a proxy that rewrites downloads",
+    ),
+    (
+        re.compile(r"Received invalid pass data"),
+        "invalid-pass",
+        "the phone refused the served pass: run `tessera pass lint` on the same file",
+    ),
+    (
+        re.compile(r"(?i)malformed|unable to parse|not valid JSON|response (?:data|body)"),
+        "malformed-answer",
+        "the answer was not of the promised form: serialNumbers must be strings and lastUpdated a string",
+    ),
+    (
+        re.compile(r"(?i)enhanced certificate|NFC dictionary|personalization"),
+        "nfc-certificate",
+        "an NFC or personalization part needs a certificate that Apple grants apart; leave the part out",
     ),
     (
         re.compile(r"(?i)trust chain|may not match your certificate|signature"),

@@ -248,7 +248,9 @@ def _in_readme(family: Metric) -> str:
 
 
 def test_labels_have_few_values_whatever_a_vendor_answers(any_world: World, card_id: int, clock: MovableClock) -> None:
-    target = Claimed(id=1, card_id=card_id, address_id=1, want=2, done=1, attempts=1, dirty_since=0, trace="t")
+    target = Claimed(
+        id=1, card_id=card_id, address_id=1, want=2, done=1, attempts=1, dirty_since=0, trace="t", not_before=0
+    )
     claim = Claim(
         channel="apple", sender=SenderRef(1, "apple", "pass.x"), lane=Lane.URGENT, lease="x", claimed_ms=0,
         send_until_ms=0, rows=[target],
@@ -259,7 +261,7 @@ def test_labels_have_few_values_whatever_a_vendor_answers(any_world: World, card
         for number in range(200)
     ]
     with any_world.database.unit_of_work() as session:
-        book.add(session, counting.of(results, now_ms=1_000))
+        book.add(session, counting.of(claim, [], results, now_ms=1_000))
 
     names = {labels for name, labels in figures(any_world) if name == "tessera_sends_total"}
 

@@ -197,6 +197,9 @@ LINE = (
         ("Unregister task", "Unexpected response code 500", ("unregister", "status-500")),
         ("Get serial #s task", "Unexpected response code 401", ("list", "status-401")),
         ("Get pass task", "Received invalid pass data (the signature did not verify)", ("fetch", "invalid-pass")),
+        ("Get pass task", "Received invalid pass data (leaf TemporalValidity)", ("fetch", "expired-certificate")),
+        ("Get pass task", "Received invalid pass data (LeafMarkerOid)", ("fetch", "wrong-certificate")),
+        ("Get pass task", "Received invalid pass data (manifest is corrupt)", ("fetch", "manifest")),
         ("Get pass task", "Requested serial number A, received serial number B", ("fetch", "wrong-pass")),
         ("Get serial #s task", "Malformed response", ("list", "malformed-answer")),
         ("Get pass task", "The request timed out.", ("fetch", "network")),
@@ -215,7 +218,7 @@ def test_a_line_from_a_phone_is_understood(task: str, error: str, told: tuple[st
     ("text", "cause"),
     [
         ("Passes with an NFC dictionary must be signed with an enhanced certificate", "nfc-certificate"),
-        ("trust chain could not be verified: leaf TemporalValidity", "signature"),
+        ("trust chain could not be verified: leaf TemporalValidity", "expired-certificate"),
         ("hello", ""),
     ],
 )
@@ -245,3 +248,11 @@ def test_an_unreadable_log_has_no_lines(body: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_any_log_body_is_answered(body: bytes) -> None:
     assert isinstance(devicelog.log_lines(body), tuple)
+
+
+def test_the_pass_type_that_a_line_speaks_of_is_read() -> None:
+    line = "Get pass task (pass type pass.com.example.kahve, serial number …) encountered error: x"
+
+    assert devicelog.pass_type_of(line) == "pass.com.example.kahve"
+    assert devicelog.pass_type_of("nothing of the kind") == ""
+    assert devicelog.pass_type_of("pass type " + "a" * 1000) == "a" * 155
