@@ -42,6 +42,9 @@ class Settings:
     google_rate: int = 20
     google_batch_weight: str = "each"
     bulk_apple_rate: int = 500
+    window_urgent_ms: int = 1_000
+    window_normal_ms: int = 5_000
+    window_bulk_ms: int = 10_000
     smtp_url: str = field(default="", repr=False)
     webhook_allow: frozenset[str] = frozenset()
     web_threads: int = 4
@@ -77,6 +80,11 @@ class Settings:
     def secure(self) -> bool:
         """Whether people reach this installation over https."""
         return self.base_url.startswith("https://")
+
+    @property
+    def windows_ms(self) -> tuple[int, int, int]:
+        """How long changes are gathered before they are sent, by lane: urgent, normal, bulk."""
+        return (self.window_urgent_ms, self.window_normal_ms, self.window_bulk_ms)
 
     @property
     def google_ready(self) -> bool:
@@ -301,6 +309,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "google_rate": _whole(1, 1000, 20),
     "google_batch_weight": _one_of("each", "one"),
     "bulk_apple_rate": _whole(1, 1_000_000, 500),
+    "window_urgent_ms": _whole(0, 60_000, 1_000),
+    "window_normal_ms": _whole(0, 600_000, 5_000),
+    "window_bulk_ms": _whole(0, 600_000, 10_000),
     "smtp_url": _url("smtp", "smtps", example="smtps://user:password@mail.example.com:465"),
     "webhook_allow": _neighbours,
     "web_threads": _whole(1, 256, 8),

@@ -23,5 +23,5 @@ def open_world(settings: Settings, *, clock: Clock = system_clock) -> World:
     """Open the database and the keys that the settings name."""
     failpoints.arm(settings.failpoint)
     vault = Vault(load_secret(settings.secret_key, settings.var_dir))
-    database = Database(settings.database_url, info={"vault": vault})
+    database = Database(settings.database_url, info={"vault": vault, "windows": settings.windows_ms})
     return World(settings=settings, database=database, clock=clock, vault=vault)

@@ -145,7 +145,11 @@ def take(session: Session, turn: Turn, *, now: datetime) -> bool:
     ids = _chunk(session, expansion)
     if ids:
         cards = _range(expansion, after_id=expansion.cursor_card_id, up_to_id=ids[-1])
-        expansion.touched += ranges.touch(session, cards, now=now, unaltered=UNALTERED.get(expansion.reason, ()))
+        unaltered = UNALTERED.get(expansion.reason, ())
+        # An offer is awaited to the second, and each chunk touches a card once: there is nothing to gather. A design is
+        # saved several times in a row, so its chunks keep the lane's window.
+        window_ms = 0 if expansion.reason in UNALTERED else None
+        expansion.touched += ranges.touch(session, cards, now=now, unaltered=unaltered, window_ms=window_ms)
         expansion.passed += len(ids)
         expansion.cursor_card_id = ids[-1]
     else:

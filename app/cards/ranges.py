@@ -42,10 +42,17 @@ def members(cards: CardRange) -> list[ColumnElement[bool]]:
     return [*audience(cards.programme_id, cards.tier_id), Card.id > cards.after_id, Card.id <= cards.up_to_id]
 
 
-def touch(session: Session, cards: CardRange, *, now: datetime, unaltered: Collection[str] = ()) -> int:
+def touch(
+    session: Session,
+    cards: CardRange,
+    *,
+    now: datetime,
+    unaltered: Collection[str] = (),
+    window_ms: int | None = None,
+) -> int:
     """Raise the versions of these cards and what their phones must be brought up to; the number of cards.
 
-    *unaltered*: channels whose copy of a card this change leaves as it is.
+    *unaltered*: channels whose copy of a card this change leaves as it is. *window_ms*: instead of the bulk lane's own.
     """
     raised = (
         update(Card)
@@ -62,6 +69,7 @@ def touch(session: Session, cards: CardRange, *, now: datetime, unaltered: Colle
         lane=Lane.BULK,
         now_ms=milliseconds(now),
         unaltered=unaltered,
+        window_ms=window_ms,
     )
     return touched
 

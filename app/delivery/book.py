@@ -1,12 +1,13 @@
 """What was sent, written down: the send log for people, and the counts for metrics."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Executable, insert
 from sqlalchemy.orm import Session
 
-from app.db import insert_for
+from app.db import insert_into
 from app.delivery import counting
 from app.delivery.models import Tally
 from app.outbox.claims import Claim
@@ -33,11 +34,15 @@ def add(session: Session, counts: Mapping[tuple[str, str, str], int]) -> None:
     rows = [{"name": k[0], "label": k[1], "detail": k[2], "value": counts[k]} for k in sorted(counts)]
     if not rows:
         return
-    made = insert_for(session, Tally)
-    grown = made.on_conflict_do_update(
+    session.connection().execute(_growing(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _growing(kind: str) -> Executable:
+    made = insert_into(kind, Tally)
+    return made.on_conflict_do_update(
         index_elements=["name", "label", "detail"], set_={"value": Tally.value + made.excluded.value}
     )
-    session.connection().execute(grown, rows)
 
 
 def _log_row(result: Result, now_ms: int) -> dict[str, Any]:

@@ -47,9 +47,13 @@ def _action(result: Result, now_ms: int) -> str:
             return "parked" if now_ms - result.errand.target.dirty_since > rules.PARK_AFTER_MS else "later"
 
 
-def is_plain_yes(result: Result) -> bool:
-    """A signal that was taken: nothing more to say about it than its version."""
-    return result.outcome is Outcome.DELIVERED and result.errand.claim.channel not in CONTENT_CHANNELS
+def split(claim: Claim, results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """Signals that were simply taken, of which only the version is worth noting; and every other answer."""
+    if claim.channel in CONTENT_CHANNELS:
+        return [], list(results)
+    taken = Outcome.DELIVERED
+    told = [one for one in results if one.outcome is taken]
+    return told, [one for one in results if one.outcome is not taken] if len(told) < len(results) else []
 
 
 def guarded(claim: Claim, failed: Sequence[Result], words: str) -> list[Result]:

@@ -167,8 +167,7 @@ class Engine:
             return [Result(errand=one, outcome=Outcome.TRY_AGAIN, reason=OUR_FAULT) for one in errands]
 
     def _settle(self, claim: Claim, errands: Sequence[Errand], results: list[Result], *, probe: bool) -> None:
-        told = [one for one in results if deciding.is_plain_yes(one)]
-        others = [one for one in results if not deciding.is_plain_yes(one)] if len(told) < len(results) else []
+        told, others = deciding.split(claim, results)
         others = deciding.guarded(claim, others, watch.DEAD_ADDRESSES)
         unsent = _without_result(claim, errands, results)
         pairs = [(one.errand.target.id, one.errand.version) for one in told]

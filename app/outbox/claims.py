@@ -52,7 +52,10 @@ class SenderRef(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A row under our lease, as it was when it was taken; this attempt is counted in `attempts`."""
+    """A row under our lease, as it was when it was taken; this attempt is counted in `attempts`.
+
+    `not_before` is when the lease runs out, by the clock that counts it.
+    """
 
     id: int
     card_id: int | None
@@ -62,6 +65,7 @@ class Claimed(NamedTuple):
     attempts: int
     dirty_since: int
     trace: str
+    not_before: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +162,9 @@ def claim(
         sender=sender,
         lane=lane,
         lease=lease,
-        claimed_ms=taken[0][-1] - LEASE_MS[lane],
+        claimed_ms=taken[0].not_before - LEASE_MS[lane],
         send_until_ms=now_ms + LEASE_MS[lane] - REQUEST_DEADLINE_MS,
-        rows=sorted(Claimed._make(row[:-1]) for row in taken),
+        rows=sorted(map(Claimed._make, taken)),
     )
 
 
@@ -335,7 +339,7 @@ def _claiming(*, own_clock: bool, without_in: str = "") -> Update:
             lease=bindparam("p_token"),
             attempts=TARGETS.c.attempts + 1,
         )
-        .returning(*(TARGETS.c[name] for name in Claimed._fields), TARGETS.c.not_before)
+        .returning(*(TARGETS.c[name] for name in Claimed._fields))
     )
 
 
@@ -362,3 +366,20 @@ def _pairs(kind: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
     columns = column("id", BigInteger), column("version", BigInteger)
     both = func.unnest(*arrays).table_valued(*columns, name="told").render_derived()
     return both.c.id, both.c.version
+
+
+def claimed_ids(kind: str) -> ColumnElement[int]:
+    """The ids of a claim's rows as a column, to join with; given by `ids_given`.
+
+    One parameter: with one for each row, making and reading the statement cost as much as running it.
+    """
+    if kind == "sqlite":
+        return func.json_each(bindparam("claimed_ids")).table_valued(column("value", Integer), name="claimed").c.value
+    given = func.unnest(bindparam("claimed_ids", type_=ARRAY(BigInteger)))
+    return given.table_valued(column("id", BigInteger), name="claimed").render_derived().c.id
+
+
+def ids_given(kind: str, claim: Claim) -> dict[str, Any]:
+    """What to run a statement with that uses `claimed_ids`."""
+    ids = [one.id for one in claim.rows]
+    return {"claimed_ids": json.dumps(ids) if kind == "sqlite" else ids}

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, delete, func, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from app.db import insert_for, rows_changed
+from app.db import insert_into, rows_changed
 from app.outbox import rules
 from app.outbox.models import RecentResults, Sender
 from app.outbox.rules import Lane
@@ -15,6 +16,7 @@ from app.outbox.rules import Lane
 PROBE_MS = 60_000
 STRETCHES = 6
 STRETCH_MS = rules.STORM_SPAN_MS // STRETCHES
+_FAILURES = select(Sender.breaker_failures).where(Sender.id == bindparam("of_sender"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +106,7 @@ def note_results(session: Session, sender_id: int, *, results: int, failed: int,
     row = {
         "sender_id": sender_id, "place": stretch % STRETCHES, "stretch": stretch, "results": results, "failed": failed,
     }  # fmt: skip
-    made = insert_for(session, RecentResults).values(row)
-    new = made.excluded
-    same = RecentResults.stretch == new.stretch
-    counted = made.on_conflict_do_update(
-        index_elements=["sender_id", "place"],
-        set_={
-            "stretch": new.stretch,
-            "results": new.results + case((same, RecentResults.results), else_=0),
-            "failed": new.failed + case((same, RecentResults.failed), else_=0),
-        },
-    )
-    session.execute(counted)
+    session.connection().execute(_counting(session.get_bind().dialect.name), row)
     if not failed:
         return False
     recent = session.execute(
@@ -126,13 +117,28 @@ def note_results(session: Session, sender_id: int, *, results: int, failed: int,
     return rules.is_storm(int(recent[0]), int(recent[1]))
 
 
+@cache
+def _counting(kind: str) -> Executable:
+    """Adds to the stretch, or begins it in the place of one that is over."""
+    made = insert_into(kind, RecentResults)
+    new = made.excluded
+    same = RecentResults.stretch == new.stretch
+    return made.on_conflict_do_update(
+        index_elements=["sender_id", "place"],
+        set_={
+            "stretch": new.stretch,
+            "results": new.results + case((same, RecentResults.results), else_=0),
+            "failed": new.failed + case((same, RecentResults.failed), else_=0),
+        },
+    )
+
+
 def begin_probe(session: Session, sender_id: int, *, now_ms: int) -> bool | None:
     """Whether the sender's breaker is closing and this caller may try one row.
 
     False: the breaker is closed, send as usual. True: send one row. None: somebody else is trying.
     """
-    failures = session.scalar(select(Sender.breaker_failures).where(Sender.id == sender_id))
-    if not failures:
+    if not session.scalar(_FAILURES, {"of_sender": sender_id}):
         return False
     mine = rows_changed(
         session,

@@ -14,7 +14,7 @@ class Lane(IntEnum):
     BULK = 2
 
 
-WINDOW_MS = {Lane.URGENT: 1_000, Lane.NORMAL: 5_000, Lane.BULK: 0}
+WINDOW_MS = {Lane.URGENT: 1_000, Lane.NORMAL: 5_000, Lane.BULK: 10_000}
 REQUEST_DEADLINE_MS = 10_000
 LEASE_MS = {Lane.URGENT: 30_000, Lane.NORMAL: 60_000, Lane.BULK: 60_000}  # never below three request deadlines
 # bulk changes wake one phone six times at once, and from then on six times an hour

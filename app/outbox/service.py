@@ -3,7 +3,7 @@
 All functions work in the caller's transaction and touch rows in the order of their ids. Times are epoch milliseconds.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,7 @@ from app import trace
 from app.db import insert_if_new, rows_changed, table_of
 from app.outbox.models import Sender, Target
 from app.outbox.rules import REMINDER, WINDOW_MS, Lane
+from app.outbox.windows import windows_of
 
 __all__ = [
     "WINDOW_MS",
@@ -41,6 +42,19 @@ __all__ = [
 ]
 
 DIRTY = Target.want > Target.done
+# run for many rows at once: joined with a list of them, as one statement, SQLite took ten times as long
+_FETCHED = (
+    update(table_of(Target))
+    .where(
+        Target.channel == bindparam("on"),
+        Target.card_id == bindparam("seen_card"),
+        Target.fetched < bindparam("seen"),
+        Target.want >= bindparam("seen"),
+        # a reminder lowers `done` while it waits, of a phone that had been told
+        or_(Target.done >= bindparam("seen"), Target.lease.is_not(None), Target.trace == REMINDER),
+    )
+    .values(fetched=bindparam("seen"), fetched_at=bindparam("at"))
+)
 # rooms above this one, known by their columns alone: the outbox is asked by them and imports none of them
 CARD = table("card", column("id"), column("programme_id"), column("tier_id"), column("status"), column("version"))
 GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
@@ -108,7 +122,13 @@ def raise_want(session: Session, *, card_id: int, version: int, lane: Lane, now_
 
     The window is fixed by the first change of a burst, and a waiting row keeps the more urgent of two lanes.
     """
-    given = {"of_card": card_id, "version": version, "now_ms": now_ms, "by": trace.current()}
+    given = {
+        "of_card": card_id,
+        "version": version,
+        "now_ms": now_ms,
+        "by": trace.current(),
+        "window_ms": windows_of(session)[lane],
+    }
     session.execute(_raise(lane), given)
     session.info.setdefault("hints", set()).add(("*", lane))
 
@@ -117,7 +137,7 @@ def raise_want(session: Session, *, card_id: int, version: int, lane: Lane, now_
 def _raise(lane: Lane) -> Executable:
     """Made once: every sale runs it, and building it took a quarter of a sale's processor time."""
     of_card = and_(Target.card_id == bindparam("of_card"), Target.state != "gone")
-    waiting = _waiting(lane, bindparam("now_ms", type_=BigInteger))
+    waiting = _waiting(lane, bindparam("now_ms", type_=BigInteger), bindparam("window_ms", type_=BigInteger))
     raised = update(table_of(Target)).where(of_card)
     return raised.values(want=bindparam("version"), trace=bindparam("by"), **waiting)
 
@@ -132,12 +152,14 @@ def raise_want_range(
     lane: Lane,
     now_ms: int,
     unaltered: Collection[str] = (),
+    window_ms: int | None = None,
 ) -> int:
     """Let the addresses of many valid cards want their cards' present version, in one statement.
 
     Both ends of the range belong to it. `tier_id` None: all tiers. A parked address is tried again: what changes for
     many is usually the design, and with it what had been refused. Addresses of *unaltered* channels that owed nothing
-    are up to date with the new version as they are. Returns: how many addresses now want something.
+    are up to date with the new version as they are. `window_ms` instead of the lane's own, for what is awaited to the
+    second. Returns: how many addresses now want something.
     """
     audience = [  # of the cards, so that every plan walks them by an index and looks their addresses up
         CARD.c.id == Target.card_id,
@@ -150,13 +172,15 @@ def raise_want_range(
     ]
     if tier_id is not None:
         audience.append(CARD.c.tier_id == tier_id)
+    window = windows_of(session)[lane] if window_ms is None else window_ms
+    waiting = _waiting(lane, literal(now_ms, BigInteger), literal(window, BigInteger))
     as_they_are = and_(Target.channel.in_(unaltered), ~DIRTY, Target.state == "live")
     done = {"done": case((as_they_are, CARD.c.version), else_=Target.done)} if unaltered else {}
     return rows_changed(
         session,
         update(Target)
         .where(*audience)
-        .values(state="live", want=CARD.c.version, **done, **_waiting(lane, literal(now_ms, BigInteger)))
+        .values(state="live", want=CARD.c.version, **done, **waiting)
         .execution_options(synchronize_session=False),
     )
 
@@ -171,14 +195,16 @@ def raise_classes(session: Session, *, programme_id: int, lane: Lane, now_ms: in
         session,
         update(Target)
         .where(Target.channel == "google_class", Target.address_id.in_(classes), Target.state != "gone")
-        .values(want=Target.want + 1, state="live", **_waiting(lane, literal(now_ms, BigInteger), window_ms=0))
+        .values(want=Target.want + 1, state="live", **_waiting(lane, literal(now_ms, BigInteger), literal(0)))
         .execution_options(synchronize_session=False),
     )
 
 
-def _waiting(lane: Lane, now_ms: ColumnElement[int], *, window_ms: int | None = None) -> dict[str, Any]:
+def _waiting(lane: Lane, now_ms: ColumnElement[int], window_ms: ColumnElement[int]) -> dict[str, Any]:
     """Columns of a row that begins to wait, or that waits already and now waits for more."""
-    soon = now_ms + (WINDOW_MS[lane] if window_ms is None else window_ms)
+    soon: ColumnElement[int] = now_ms + window_ms
+    if lane is Lane.BULK:  # no phone is woken for bulk changes without end
+        soon = case((Target.bulk_free > soon, Target.bulk_free), else_=soon)
     more_urgent = and_(Target.lane > lane, Target.lease.is_(None), Target.not_before > soon)
     return {
         "lane": case((and_(DIRTY, Target.lane < lane), Target.lane), else_=int(lane)),
@@ -196,16 +222,12 @@ def retire(session: Session, *, channel: str, address_id: int, card_id: int | No
     return rows_changed(session, gone.values(values).execution_options(synchronize_session=False))
 
 
-def note_fetched(session: Session, *, card_id: int, version: int, channel: str = "apple") -> None:
-    """A phone downloaded the card. The download names no device: credit those that had been told."""
-    session.execute(
-        update(Target)
-        .where(
-            Target.channel == channel,
-            Target.card_id == card_id,
-            Target.fetched < version,
-            or_(Target.done >= version, and_(Target.trace == REMINDER, Target.want >= version)),
-        )
-        .values(fetched=version)
-        .execution_options(synchronize_session=False)
-    )
+def note_fetched(session: Session, versions: Mapping[int, int], *, now_ms: int, channel: str = "apple") -> None:
+    """Phones downloaded these cards: {card id: version}. A download names no phone: credit those that had been told.
+
+    A fast phone fetches before the vendor's answer is settled, so one that is just being told counts as well.
+    """
+    shared = {"at": now_ms, "on": channel}
+    rows = [{"seen_card": card_id, "seen": version, **shared} for card_id, version in sorted(versions.items())]
+    if rows:
+        session.connection().execute(_FETCHED, rows)

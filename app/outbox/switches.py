@@ -18,6 +18,7 @@ from app.outbox.rules import Lane
 ALL = "all"
 LOOK_ROWS = 1_000
 ASIDE_MS = 60_000
+_THROWN = select(KillSwitch.scope, KillSwitch.reason, KillSwitch.by, KillSwitch.at).order_by(KillSwitch.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,7 @@ def resume(session: Session, *, programme_id: int | None) -> bool:
 
 def stopped(session: Session) -> list[Stopped]:
     """Every switch that is thrown, the oldest first."""
-    rows = session.execute(
-        select(KillSwitch.scope, KillSwitch.reason, KillSwitch.by, KillSwitch.at).order_by(KillSwitch.at)
-    )
+    rows = session.execute(_THROWN)
     return [Stopped(programme_id=_programme(scope), reason=reason, by=by, at_ms=at) for scope, reason, by, at in rows]
 
 

@@ -1,13 +1,15 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
+from app import trace
 from app.delivery import book, nodes, queries, steps
 from app.delivery.engine import Engine
 from app.delivery.models import Tally
 from app.errors import ConfigurationError
-from app.outbox import pace
+from app.outbox import pace, switches
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import LEASE_MS, Lane
 from app.world import World
@@ -203,6 +205,7 @@ def test_a_storm_of_failures_opens_the_breaker_and_one_row_probes_it(
 ) -> None:
     dirty(kit, 30, Lane.BULK)
     vendor.always = TRY_AGAIN
+    clock.advance(seconds=10)
     engine.drain("apple", Lane.BULK)
     assert sender(kit).breaker_until == kit.now_ms + 30_000
 
@@ -226,6 +229,7 @@ def test_many_phones_gone_at_once_are_not_believed(
 ) -> None:
     ids = dirty(kit, 60, Lane.BULK)
     vendor.always = says(Outcome.GONE, status=410, reason="Unregistered")
+    clock.advance(seconds=10)
     engine.drain("apple", Lane.BULK)
 
     assert {kit.target(one).state for one in ids} == {"live"}
@@ -331,3 +335,96 @@ def test_a_clock_that_disagrees_with_the_database_stops_the_start(kit: Kit, cloc
         nodes.require_same_clock(kit.world)
     clock.at = datetime.now(UTC)
     nodes.require_same_clock(kit.world)
+
+
+def test_a_worker_that_slept_through_most_of_its_lease_sends_nothing_and_gives_the_rows_back(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    (card_id,) = dirty(kit, 1)
+    clock.advance(seconds=1)
+    vendor.during_prepare = lambda: clock.advance(seconds=21) and None
+    engine.drain("apple", Lane.URGENT)
+
+    assert vendor.pushed == []
+    assert (kit.target(card_id).attempts, kit.target(card_id).lease) == (0, None)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2}
+
+
+def test_what_a_channel_did_not_come_to_send_is_given_back(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    ids = dirty(kit, 3)
+    clock.advance(seconds=1)
+    vendor.sends_at_most = 2
+    engine.drain("apple", Lane.URGENT)
+    assert sorted(kit.target(one).done for one in ids) == [1, 2, 2]
+    vendor.sends_at_most = 10
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2, 2: 2, 3: 2}
+
+
+def test_a_stopped_programme_waits_unharmed_and_others_go_on(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    mine = dirty(kit, 3)
+    other = kit_for(kit.world, vendor="apple", slug="other")
+    theirs = other.card(channel="apple", address_id=1000)
+    other.change(theirs)
+    stop(kit, kit.programme_id)
+    clock.advance(seconds=1)
+    while engine.drain("apple", Lane.URGENT):
+        pass
+
+    assert vendor.shows == {1000: 2}
+    assert {(kit.target(one).state, kit.target(one).attempts) for one in mine} == {("live", 0)}
+
+    with kit.world.database.unit_of_work() as session:
+        switches.resume(session, programme_id=kit.programme_id)
+    clock.advance(seconds=60)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2, 2: 2, 3: 2, 1000: 2}
+
+
+def test_the_great_switch_stops_everybody(kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock) -> None:
+    dirty(kit, 2)
+    clock.advance(seconds=1)
+    stop(kit, None)
+    assert not engine.drain("apple", Lane.URGENT)
+    with kit.world.database.unit_of_work() as session:
+        switches.resume(session, programme_id=None)
+    engine.drain("apple", Lane.URGENT)
+    assert vendor.shows == {1: 2, 2: 2}
+
+
+def test_a_campaign_keeps_to_the_pace_that_the_phones_downloads_allow(
+    kit: Kit, vendor: Vendor, clock: MovableClock
+) -> None:
+    slow = replace(kit.world, settings=replace(kit.world.settings, bulk_apple_rate=10))
+    engine = Engine(world=slow, channels={"apple": vendor})
+    dirty(kit, 30, Lane.BULK)
+    clock.advance(seconds=10)
+    left = []
+    for _ in range(20):
+        while engine.drain("apple", Lane.BULK):
+            pass
+        left.append(len(vendor.pushed))
+        clock.advance(milliseconds=200)
+
+    assert left[0] <= 10
+    assert all(sent <= 10 + 2 * (number + 1) for number, sent in enumerate(left))
+    assert left[-1] == 30
+
+
+def test_the_trace_of_a_change_is_in_the_log_of_its_send(kit: Kit, engine: Engine, clock: MovableClock) -> None:
+    card_id = kit.card(channel="apple", address_id=1)
+    trace.begin("till-request-7")
+    kit.change(card_id)
+    clock.advance(seconds=1)
+    engine.drain("apple", Lane.URGENT)
+    assert [one.trace for one in logged(kit)] == ["till-request-7"]
+
+
+def stop(kit: Kit, programme_id: int | None) -> None:
+    with kit.world.database.unit_of_work() as session:
+        switches.stop(session, programme_id=programme_id, reason="wrong text", by="ops", now_ms=kit.now_ms)

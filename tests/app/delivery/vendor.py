@@ -37,11 +37,16 @@ class Vendor:
     poisoned: set[int] = field(default_factory=set)
     secret: str = "one"
     during_push: Callable[[], None] | None = None
+    during_prepare: Callable[[], None] | None = None
+    sends_at_most: int = 1_000_000
 
     def credential(self, sender_name: str) -> str:
         return self.secret
 
     def prepare(self, session: Session, claim: Claim, *, now: datetime) -> list[Errand]:
+        if self.during_prepare:
+            act, self.during_prepare = self.during_prepare, None
+            act()
         if self.poisoned & {one.address_id for one in claim.rows}:
             raise ValueError("this card cannot be drawn")
         ids = [one.card_id for one in claim.rows]
@@ -53,6 +58,7 @@ class Vendor:
         ]
 
     def push(self, errands: Sequence[Errand]) -> list[Result]:
+        errands = errands[: self.sends_at_most]
         self.pushed += errands
         self.batches.append([one.target.address_id for one in errands])
         results = [(self.answers.popleft() if self.answers else self.always)(one) for one in errands]

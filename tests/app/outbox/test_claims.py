@@ -2,9 +2,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import func, select, update
 
 from app.outbox import claims
-from app.outbox.rules import LEASE_MS, Lane
+from app.outbox.claims import Claim
+from app.outbox.models import Target
+from app.outbox.rules import LEASE_MS, REQUEST_DEADLINE_MS, Lane
 from app.world import World
 from tests.app.outbox.kit import Kit, kit_for
 from tests.conftest import MovableClock
@@ -147,3 +150,56 @@ def test_the_watcher_knows_when_the_next_row_falls_due(kit: Kit) -> None:
         assert claims.due_senders(session, channel="google", lane=Lane.URGENT, now_ms=kit.now_ms) == []
         due = claims.due_senders(session, channel="google", lane=Lane.URGENT, now_ms=kit.now_ms + 1_000)
     assert [one.id for one in due] == [kit.sender_id]
+
+
+@pytest.mark.parametrize("any_world", ["postgresql"], indirect=True)
+def test_a_node_whose_clock_is_wrong_neither_shortens_a_lease_nor_takes_rows_early(
+    kit: Kit, clock: MovableClock
+) -> None:
+    """PostgreSQL's own time decides inside the claim; what this node thinks it is does not."""
+    with kit.world.database.reading() as session:
+        clock.at = session.execute(select(func.clock_timestamp())).scalar_one()
+    card_id = kit.card()
+    kit.change(card_id)
+
+    def claim(now_ms: int) -> Claim | None:
+        with kit.world.database.unit_of_work() as session:
+            return claims.claim(
+                session, kit.sender, channel="google", lane=Lane.URGENT, limit=10, now_ms=now_ms, own_clock=False
+            )
+
+    a_day_ahead = kit.now_ms + 86_400_000
+    assert claim(a_day_ahead) is None
+    with kit.world.database.unit_of_work() as session:
+        session.execute(update(Target).values(not_before=kit.now_ms))
+    an_hour_behind = kit.now_ms - 3_600_000
+    taken = claim(an_hour_behind)
+    assert taken is not None
+    assert kit.target(card_id).not_before >= kit.now_ms + LEASE_MS[Lane.URGENT]
+    assert taken.claimed_ms >= kit.now_ms
+    assert taken.send_until_ms == an_hour_behind + LEASE_MS[Lane.URGENT] - REQUEST_DEADLINE_MS
+
+
+def test_a_batch_is_acknowledged_at_once_each_row_by_what_was_sent_to_it(kit: Kit, clock: MovableClock) -> None:
+    ids = [kit.card(address_id=n) for n in range(1, 6)]
+    for _ in range(2):
+        for one in ids:
+            kit.change(one)
+    kit.change(ids[0])
+    clock.advance(seconds=1)
+    claim = kit.claim()
+    assert claim is not None
+    stolen, newer = claim.rows[1], claim.rows[2]
+    with kit.world.database.unit_of_work() as session:
+        session.execute(update(Target).where(Target.id == stolen.id).values(lease="another worker's"))
+    kit.change(newer.card_id or 0)
+
+    with kit.world.database.unit_of_work() as session:
+        told = [(one.id, one.want) for one in claim.rows]
+        assert claims.settle(session, claim, told, [], now_ms=kit.now_ms) == 1
+
+    after = [kit.target(one) for one in ids]
+    assert [(one.want, one.done, one.lease) for one in after] == [
+        (4, 4, None), (3, 1, "another worker's"), (4, 3, None), (3, 3, None), (3, 3, None),
+    ]  # fmt: skip
+    assert after[2].dirty_since == claim.claimed_ms

@@ -3,10 +3,11 @@ from threading import Barrier
 
 import pytest
 
+from app import trace
 from app.cards import ranges
 from app.cards.models import Card
 from app.cards.ranges import CardRange
-from app.outbox import service
+from app.outbox import claims, service
 from app.outbox.models import Target
 from app.outbox.rules import Lane
 from app.world import World
@@ -56,6 +57,7 @@ def test_a_waiting_row_keeps_the_more_urgent_lane(kit: Kit) -> None:
 def test_a_row_waiting_in_bulk_becomes_urgent_and_sooner(kit: Kit, clock: MovableClock) -> None:
     card_id = kit.card()
     kit.change(card_id, Lane.BULK)
+    clock.advance(seconds=10)
     claim = kit.claim_one(Lane.BULK)
     kit.settle(claim, 0, "later", delay_ms=600_000)
 
@@ -65,9 +67,10 @@ def test_a_row_waiting_in_bulk_becomes_urgent_and_sooner(kit: Kit, clock: Movabl
     assert kit.target(card_id).not_before == kit.now_ms + 1_000
 
 
-def test_a_leased_row_is_not_taken_from_its_worker_by_an_urgent_change(kit: Kit) -> None:
+def test_a_leased_row_is_not_taken_from_its_worker_by_an_urgent_change(kit: Kit, clock: MovableClock) -> None:
     card_id = kit.card()
     kit.change(card_id, Lane.BULK)
+    clock.advance(seconds=10)
     claim = kit.claim_one(Lane.BULK)
     leased_until = kit.target(card_id).not_before
 
@@ -153,14 +156,14 @@ def test_a_phone_that_fetched_is_credited_only_if_it_had_been_told(kit: Kit, clo
     card_id = kit.card(channel="apple")
     version = kit.change(card_id)
     with kit.world.database.unit_of_work() as session:
-        service.note_fetched(session, card_id=card_id, version=version)
+        service.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
     assert kit.target(card_id).fetched == 1
 
     clock.advance(seconds=2)
     claim = kit.claim_one(channel="apple")
     kit.settle(claim, version)
     with kit.world.database.unit_of_work() as session:
-        service.note_fetched(session, card_id=card_id, version=version)
+        service.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
     assert kit.target(card_id).fetched == version
 
 
@@ -180,3 +183,37 @@ def test_a_change_for_many_gives_a_parked_address_another_chance(kit: Kit, clock
     assert kit.target(card_id).state == "live"
     claims = [kit.claim(Lane.BULK), kit.claim(Lane.URGENT)]
     assert sum(len(one.rows) for one in claims if one) == 1
+
+
+def test_a_phone_is_woken_for_bulk_changes_six_times_at_once_and_then_every_ten_minutes(
+    kit: Kit, clock: MovableClock
+) -> None:
+    card_id = kit.card(channel="apple")
+    waits_s = []
+    for _ in range(8):
+        version = kit.change(card_id, Lane.BULK)
+        wait_ms = kit.target(card_id).not_before - kit.now_ms
+        waits_s.append(wait_ms // 1000)
+        clock.advance(milliseconds=wait_ms)
+        claim = kit.claim_one(Lane.BULK, channel="apple")
+        with kit.world.database.unit_of_work() as session:
+            claims.settle(session, claim, [(claim.rows[0].id, version)], [], now_ms=kit.now_ms)
+
+    assert waits_s[:6] == [10] * 6
+    assert waits_s[6:] == [550, 600]
+    kit.change(card_id, Lane.URGENT)
+    assert kit.target(card_id).not_before == kit.now_ms + 1_000
+
+
+def test_windows_are_an_installations_own(kit: Kit) -> None:
+    kit.world.database.info["windows"] = (200, 300, 400)
+    card_id = kit.card()
+    kit.change(card_id, Lane.NORMAL)
+    assert kit.target(card_id).not_before == kit.now_ms + 300
+
+
+def test_what_raised_a_want_is_named(kit: Kit) -> None:
+    card_id = kit.card()
+    trace.begin("till-request-7")
+    kit.change(card_id)
+    assert kit.target(card_id).trace == "till-request-7"
