@@ -36,4 +36,4 @@ def ago(at: datetime, now: datetime) -> str:
 
 def in_words(seconds: int) -> str:
     """`3 hours`, in the reader's language."""
-    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=page_language()))
+    return str(format_timedelta(timedelta(seconds=seconds), locale=page_language()))

@@ -115,7 +115,7 @@ def changes(session: Session, found: Sequence[Expansion], settings: Settings, no
 
 def duration(seconds: int) -> str:
     """`3 hours`, in the reader's language."""
-    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=page_language()))
+    return str(format_timedelta(timedelta(seconds=seconds), locale=page_language()))
 
 
 def number(value: int) -> str:
