@@ -141,7 +141,7 @@ class ApnsStandIn:
         self.unknown_token = UnknownToken.REFUSE
         with self._arrived:
             self._records.clear()
-            self._count = 0
+            self._count = self.streams_over_limit = 0
         self.limit_streams(1000, at_first=1)
 
     def subscribe(self, token: str, on_push: Listener) -> Subscription:

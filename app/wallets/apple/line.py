@@ -65,7 +65,7 @@ class Line:
             if self._thread is None:
                 self._stopped = False
                 self._bell = os.pipe()
-                self._thread = threading.Thread(target=self._run, name="apns", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="apns-line", daemon=True)
                 self._thread.start()
             elif self._asleep:
                 self._ring()
@@ -132,6 +132,7 @@ class Line:
             if self._link is None:
                 bearer = self._tokens.current() if self._tokens else None
                 self._link = Link(Multi(selector), bearer)
+            self._link.wake_up(now)
             count = min(budget, self._link.room, len(batch.wakes) - batch.taken)
             if count <= 0:
                 return

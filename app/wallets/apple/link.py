@@ -18,7 +18,7 @@ from passes.apple.push import PUSH_BODY
 
 CONNECTIONS_MAX = 1
 STREAMS_MAX = 1000
-STREAMS_AT_FIRST = 100
+RESTED_AFTER_S = 1.0
 BODY_BYTES_MAX = 8 * 1024
 
 
@@ -151,29 +151,38 @@ class Link:
         self.bearer = bearer
         self.live: dict[pycurl.Curl, Stream] = {}
         self.newest: pycurl.Curl | None = None
-        self.window = STREAMS_AT_FIRST
+        self.window = 1
+        self.is_bounded = False
         self.answered = False
         self.trusted = bearer is None
+        self.used_at = 0.0
 
     @property
     def room(self) -> int:
-        """How many streams may be begun. One until the server has answered: only then its own limit is known for sure,
-        and APNs grants a bearer token no more until it has seen a good one.
-        """
-        return (self.window if self.trusted and self.answered else 1) - len(self.live)
+        """How many streams may be begun. APNs grants a bearer token one until it has seen a good one."""
+        return (self.window if self.trusted else 1) - len(self.live)
 
     def fit_window(self) -> None:
         """Learn the server's limit, which libcurl keeps to itself: streams beyond it are held back, not begun.
 
-        What waits inside libcurl cannot be overtaken by something urgent, so as little as possible is put there.
+        From one stream on the window doubles until something is held back; then it feels its way. What waits inside
+        libcurl cannot be overtaken by something urgent, so as little as possible is put there.
         """
         if not self.answered or self.newest is None or self.newest not in self.live:
             return
         if self.newest.getinfo(pycurl.PRETRANSFER_TIME_T):
             if len(self.live) >= self.window:
-                self.window = min(STREAMS_MAX, self.window + self.window // 4 + 1)
+                more = self.window // 4 + 1 if self.is_bounded else self.window
+                self.window = min(STREAMS_MAX, self.window + more)
         else:
+            self.is_bounded = True
             self.window = max(1, len(self.live) - len(self.unbegun()))
+
+    def wake_up(self, now: float) -> None:
+        """After a rest one push goes alone: libcurl reads what the server said meanwhile only with the first answer."""
+        if not self.live and now - self.used_at > RESTED_AFTER_S:
+            self.window, self.answered, self.is_bounded = 1, False, False
+        self.used_at = now
 
     def unbegun(self) -> list[Stream]:
         return [one for curl, one in self.live.items() if not curl.getinfo(pycurl.PRETRANSFER_TIME_T)]

@@ -19,7 +19,7 @@ from app.offers.models import Offer
 from app.outbox.claims import Claim, claimed_ids, ids_given
 from app.outbox.models import Target
 from app.outbox.rules import Lane, looks_like_wrong_credential
-from app.wallets.apple import registrations
+from app.wallets.apple import registrations, verdicts
 from app.wallets.apple.batches import Wake, Woken
 from app.wallets.apple.credentials import Credentials, Sending
 from app.wallets.apple.models import Device
@@ -177,7 +177,7 @@ def _result(errand: Errand, woken: Woken) -> Result:
         errand=errand,
         outcome=Outcome.TRY_AGAIN if reborn else answer.outcome,
         status=answer.status,
-        reason=answer.reason or woken.detail[:200],
+        reason=f"{answer.reason}: {woken.detail}" if woken.detail else answer.reason,
         retry_after_s=None if own_pace else answer.retry_after_s,
         took_ms=woken.took_ms,
         facts={"dead_since": answer.dead_since, "detail": woken.detail},
@@ -197,9 +197,11 @@ def _refused(errand: Errand, reason: str, breaker: str, *, status: int = 0, took
 
 
 def _breaker(errand: Errand, woken: Woken) -> str:
-    said = woken.detail or f"{woken.answer.status} {woken.answer.reason}"
-    what = "the topic" if woken.answer.scope is Scope.CONFIGURATION and woken.answer.status else "the credential"
-    return f"APNs does not accept {what} of {errand.claim.sender.name}: {said}. Check it with: tessera doctor"
+    answer = woken.answer
+    said = f"{answer.status} {answer.reason}" if answer.status else f"{answer.reason}, {woken.detail}"
+    what = "the topic" if answer.scope is Scope.CONFIGURATION and answer.status else "the credential"
+    mend = verdicts.mend(answer.reason)
+    return f"APNs does not accept {what} of {errand.claim.sender.name}: {said}. {mend} Check it with: tessera doctor"
 
 
 def _revive_if_registered_again(session: Session, result: Result, now: datetime) -> None:

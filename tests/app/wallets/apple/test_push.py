@@ -18,7 +18,7 @@ from app.outbox import claims
 from app.outbox.claims import Claim, SenderRef
 from app.outbox.models import Sender, Target
 from app.outbox.rules import Lane
-from app.sandbox.apns.faults import Fault
+from app.sandbox.apns.faults import Fault, FaultKind
 from app.sandbox.sandbox import Sandbox
 from app.wallets.apple import issues, registrations
 from app.wallets.apple.batches import Wake
@@ -64,7 +64,7 @@ def claimed(world: World, lane: Lane = Lane.URGENT) -> Claim:
             channel="apple",
             lane=lane,
             limit=500,
-            now_ms=milliseconds(world.clock() + timedelta(seconds=5)),
+            now_ms=milliseconds(world.clock() + timedelta(seconds=15)),
         )
         assert claim is not None
         return claim
@@ -220,6 +220,59 @@ def test_a_faulty_credential_stops_the_sender_in_words(
     assert result.outcome is Outcome.REFUSED
     assert "BadCertificate" in result.breaker
     assert "tessera doctor" in result.breaker
+
+
+@pytest.mark.parametrize(
+    ("fault", "named", "mended"),
+    [
+        (Fault(kind=FaultKind.REFUSE_HANDSHAKE, reason="certificate_expired"), "CertificateExpired", "has expired"),
+        (Fault(kind=FaultKind.REFUSE_HANDSHAKE, reason="certificate_revoked"), "CertificateRevoked", "was revoked"),
+        (Fault(kind=FaultKind.REFUSE_HANDSHAKE, reason="unknown_ca"), "CertificateRefused", "certs import"),
+        (Fault(status=400, reason="DeviceTokenNotForTopic"), "the topic of", "pass type and team"),
+        (Fault(status=400, reason="TopicDisallowed"), "TopicDisallowed", "pass type and team"),
+        (Fault(status=403, reason="BadCertificateEnvironment"), "BadCertificateEnvironment", "TESSERA_APNS_URL"),
+        (Fault(status=403, reason="Forbidden"), "Forbidden", "TESSERA_APNS_KEY_ID"),
+    ],
+    ids=lambda one: one.reason if isinstance(one, Fault) else "",
+)
+def test_a_refused_credential_or_topic_is_named_with_what_mends_it(
+    fault: Fault, named: str, mended: str, world: World, channel: AppleChannel, sandbox: Sandbox, card: Card
+) -> None:
+    hold(world, sandbox, card, "phone")
+    change(world, card)
+    sandbox.apns.script(fault)
+
+    (result,) = channel.push(prepared(world, channel, claimed(world)))
+
+    assert result.outcome is Outcome.REFUSED
+    assert named in result.breaker
+    assert mended in result.breaker
+
+
+@pytest.mark.parametrize(
+    ("team_of_key", "key_id", "reason"),
+    [("OTHERTEAM1", None, "InvalidProviderToken"), ("A1B2C3D4E5", "ABCDEF1234", "InvalidProviderToken")],
+    ids=["another team's key", "another key's id"],
+)
+def test_a_key_that_does_not_belong_is_named_with_what_mends_it(
+    team_of_key: str, key_id: str | None, reason: str, world: World, sandbox: Sandbox, card: Card
+) -> None:
+    key = sandbox.issue_push_key(team_of_key)
+    settings = replace(
+        world.settings,
+        apns_url=sandbox.apns_token_url,
+        apns_key_file=key,
+        apns_key_id=key_id or key.stem.removeprefix("AuthKey_"),
+    )
+    channel = AppleChannel(replace(world, settings=settings, clock=system_clock))
+    hold(world, sandbox, card, "phone")
+    change(world, card)
+
+    (result,) = channel.push(prepared(world, channel, claimed(world)))
+
+    assert result.outcome is Outcome.REFUSED
+    assert reason in result.breaker
+    assert "must belong together" in result.breaker
 
 
 def test_without_a_certificate_nothing_is_sent_and_the_reason_is_told(
