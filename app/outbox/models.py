@@ -107,6 +107,12 @@ class Target(Base):
             sqlite_where=text("state = 'parked'"),
             postgresql_where=text("state = 'parked'"),
         ),
+        Index(
+            "ix_target_gone",
+            "last_at",
+            sqlite_where=text("state = 'gone'"),
+            postgresql_where=text("state = 'gone'"),
+        ),
     )
 
 

@@ -202,6 +202,7 @@ def upgrade() -> None:
     op.add_column("expansion", sa.Column("stopped_by", sa.String(), nullable=False, server_default=""))
     op.create_index("ix_expansion_offer_id", "expansion", ["offer_id"], unique=False)
     op.create_index("ix_expansion_programme_id", "expansion", ["programme_id"], unique=False)
+    op.create_index("ix_google_alert_at", "google_alert", ["at"], unique=False)
     op.add_column("google_object", sa.Column("looked_at", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_google_object_looked_at"), "google_object", ["looked_at"], unique=False)
     op.add_column(
@@ -268,6 +269,14 @@ def upgrade() -> None:
         sa.Column(
             "bulk_free", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
         ),
+    )
+    op.create_index(
+        "ix_target_gone",
+        "target",
+        ["last_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'gone'"),
+        postgresql_where=sa.text("state = 'gone'"),
     )
     op.create_index(
         "ix_target_parked",

@@ -70,7 +70,10 @@ class GoogleAlert(Base):
     budget: Mapped[str]
     at: Mapped[datetime] = mapped_column(Instant)
 
-    __table_args__ = (Index("ix_google_alert_scope_scope_id_at", "scope", "scope_id", "at"),)
+    __table_args__ = (
+        Index("ix_google_alert_scope_scope_id_at", "scope", "scope_id", "at"),
+        Index("ix_google_alert_at", "at"),
+    )
 
 
 class GoogleNonce(Base):
