@@ -112,7 +112,7 @@ TEXTS = {
         "Start it: tessera run, or tessera worker on a machine of its own.",
     ),
     "worker_deaf": (
-        "%(node)s lives and has done no work for %(minutes)s min.",
+        "A process lives and has done no work for %(minutes)s min (%(node)s).",
         "Other workers and the scheduler do its share; changes may reach phones later.",
         "Restart that process. It loses nothing by it.",
     ),
@@ -137,7 +137,7 @@ TEXTS = {
         "Mend the receiving system, switch the webhook on again, and send what was missed from its page.",
     ),
     "gone_jump": (
-        "%(percent)s %% of the pushes of the last quarter of an hour found no phone.",
+        "Pushes of the last quarter of an hour that found no phone: %(percent)s %%.",
         "Either many customers removed their card, or the certificate or push address is the wrong one.",
         "Look at the latest sends: if all name the same reason, compare certificate and pass type.",
     ),
