@@ -1,9 +1,9 @@
 """The web application as the server process loads it."""
 
 from collections import Counter
+from multiprocessing.util import Finalize
 
 from app import logs, settings
-from app.delivery import nodes
 from app.delivery.heart import Heart
 from app.delivery.service import hint_sender
 from app.factory import create_app
@@ -17,10 +17,11 @@ def build() -> object:
     logs.install(chosen)
     end_with_parent()
     world = open_world(chosen)
-    nodes.require_same_clock(world)
     hints = hint_sender(world)
     if hints is not None:
         hints.start()
         world.database.after_commit = hints.after_commit
-    Heart(world, "web", counts=hints.counts if hints is not None else Counter).start()
+    heart = Heart(world, "web", counts=hints.counts if hints is not None else Counter)
+    heart.start()
+    Finalize(None, heart.stop, exitpriority=1)  # a forked process ends without what `atexit` would call
     return create_app(world)

@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from app import logs, settings
 from app.alarms import service as alarms
 from app.db import Database
-from app.delivery import snapshots
+from app.delivery import nodes, snapshots
 from app.delivery.scheduler import Job
 from app.delivery.service import Duties, serve
 from app.enrolment import mail
@@ -61,6 +61,7 @@ def run(_arguments: argparse.Namespace) -> int:
     chosen = settings.load()
     logs.install(chosen)
     prepare(chosen)
+    require_company(chosen)
     require_free_port(chosen.listen)
     LOGGER.info("serving %s on %s", chosen.base_url, chosen.listen)
     return keep_running(parts({}))
@@ -79,6 +80,7 @@ def web(_arguments: argparse.Namespace) -> int:
     chosen = settings.load()
     logs.install(chosen)
     require_current(chosen)
+    require_company(chosen)
     end_with_parent()
     require_free_port(chosen.listen)
     host, port = _host_and_port(chosen.listen)
@@ -122,6 +124,7 @@ def _serve(duties: Duties) -> int:
     chosen = settings.load()
     logs.install(chosen)
     require_current(chosen)
+    require_company(chosen)
     return serve(open_world(chosen), duties)
 
 
@@ -135,7 +138,7 @@ def _lanes(text: str) -> tuple[Lane, ...]:
 
 
 def _drained(stop: Callable[..., None], after_s: int) -> Callable[..., None]:
-    """Say at /readyz that this process is about to stop, and stop a moment later, when proxies have looked elsewhere."""
+    """Say at /readyz that this process is about to stop, and stop when proxies have had time to look elsewhere."""
 
     def begin(*_signal: object) -> None:
         draining.set()
@@ -169,6 +172,19 @@ def prepare(chosen: Settings) -> None:
         migrate(database)
     finally:
         database.close()
+
+
+def require_company(chosen: Settings) -> None:
+    """See that this machine may work beside the others that use the database.
+
+    Raises: ConfigurationError, if the clocks are apart, or another machine uses the SQLite file.
+    """
+    world = open_world(chosen)
+    try:
+        nodes.require_same_clock(world)
+        nodes.require_one_machine(world)
+    finally:
+        world.database.close()
 
 
 def require_free_port(listen: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from app.delivery import broker, nodes
+from app.delivery import broker
 from app.delivery.celery_runner import CeleryRunner
 from app.delivery.channels import open_channels
 from app.delivery.engine import Engine
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 STOP_WITHIN_S = 25.0
-DEAF = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +47,20 @@ class Duties:
         return "delivery" if self.worker and self.scheduler else "worker" if self.worker else "scheduler"
 
 
-def serve(world: World, duties: Duties, *, stop: threading.Event | None = None, follow_parent: bool = True) -> int:
-    """Do the duties until SIGTERM, SIGINT or *stop*; returns the exit code.
+def serve(world: World, duties: Duties) -> int:
+    """Do the duties until SIGTERM or SIGINT; returns the exit code. To be called in the main thread.
 
-    With `follow_parent` it also ends when its parent process dies: after a `kill -9` of the parent nothing must go on
-    sending unseen, beside whatever is started next.
-
-    Raises: ConfigurationError, if the clocks are apart or SQLite's file is used from another machine.
+    It also ends when its parent process dies: after a `kill -9` of the parent nothing must go on sending unseen, beside
+    whatever is started next.
     """
-    nodes.require_same_clock(world)
-    nodes.require_one_machine(world)
-    ended = stop or threading.Event()
-    if threading.current_thread() is threading.main_thread():
-        _end_on_signals(ended)
+    ended = threading.Event()
+    _end_on_signals(ended)
     parent = os.getppid()
     process = Process(world, duties)
     process.start()
     log.info("%s started", duties.role)
     while not ended.wait(LOOK_S):
-        if follow_parent and os.getppid() != parent:
+        if os.getppid() != parent:
             log.warning("the process that started this one is gone; stopping")
             break
         if process.is_deaf():
@@ -76,7 +70,7 @@ def serve(world: World, duties: Duties, *, stop: threading.Event | None = None, 
     deaf = process.is_deaf()
     clean = process.stop(STOP_WITHIN_S)
     log.info("%s stopped after %.1f s", duties.role, time.monotonic() - began)
-    return DEAF if deaf else 0 if clean else 1
+    return 0 if clean and not deaf else 1
 
 
 class Process:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from kombu.exceptions import OperationalError
 
 from app.db import Database
 from app.delivery import broker as hints_by_broker
@@ -25,6 +27,7 @@ from app.delivery.relief import Relief
 from app.delivery.runner import Crew
 from app.delivery.service import hint_sender
 from app.outbox.rules import Lane
+from app.sandbox.authority import Authority
 from app.vault import Vault
 from app.wallets.channel import Errand, Result
 from app.world import World
@@ -362,3 +365,55 @@ def test_a_worker_whose_connection_died_without_a_word_hears_again(
     finally:
         assert runner.stop(30)
         line.close()
+
+
+class EncryptedFront:
+    """TLS in front of the broker, with a certificate of the sandbox's own authority."""
+
+    def __init__(self, broker: Broker, authority: Authority) -> None:
+        self._to = int(broker.url.rpartition(":")[2].partition("/")[0])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority.server_identity())
+        self._server = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.port = self._server.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for one in (self._server, *self._open):
+            one.close()
+
+    def _accept(self) -> None:
+        while self._server.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                near, _ = self._server.accept()
+                far = socket.create_connection(("127.0.0.1", self._to))
+                self._open += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+
+
+def test_an_encrypted_broker_must_show_a_certificate_of_a_known_authority(
+    broker: Broker, tmp_path: Path, postgres_url: str
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    front = EncryptedFront(broker, authority)
+    address = f"rediss://127.0.0.1:{front.port}"
+
+    def send_to(url: str) -> None:
+        app = hints_by_broker.publisher(settings_for(postgres_url, tmp_path, broker_url=url))
+        hints_by_broker.send(app, hints_by_broker.DRAIN, "apple", 0, queue="urgent")
+
+    try:
+        with pytest.raises(OperationalError, match="certificate verify failed"):
+            send_to(f"{address}/0")
+        # another database of the broker: kombu shares the connections of addresses that differ in nothing else
+        send_to(f"{address}/1?ssl_cert_reqs=required&ssl_ca_certs={authority.ca_file}")
+    finally:
+        front.close()
+    assert redis.Redis.from_url(broker.url.replace("/0", "/1")).llen("urgent") == 1
