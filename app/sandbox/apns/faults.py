@@ -1,9 +1,9 @@
 """What a test or an operator may order APNs to do wrong."""
 
-import threading
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+
+from app.sandbox.script import Order
 
 
 class FaultKind(Enum):
@@ -18,8 +18,8 @@ class FaultKind(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One order. `times` uses it up (None: for ever); `token` limits it to pushes for that device token.
+class Fault(Order):
+    """One order. `token` limits it to pushes for that device token.
 
     For GOAWAY: `after_streams` counts the streams of one connection, and `reason` travels in the frame.
     For REFUSE_HANDSHAKE `reason` names the alert
@@ -27,7 +27,6 @@ class Fault:
     """
 
     kind: FaultKind = FaultKind.ANSWER
-    times: int | None = 1
     token: str | None = None
     status: int = 500
     reason: str = ""
@@ -36,50 +35,12 @@ class Fault:
     after_streams: int = 1
 
 
-class Script:
-    """Faults in the order they were given; each stream takes the first that fits it."""
+def fits_stream(fault: Fault, token: str, streams_seen: int) -> bool:
+    """Whether a fault is meant for this push, the so-manieth of its connection."""
+    if fault.kind is FaultKind.REFUSE_HANDSHAKE or (fault.token and fault.token.lower() != token):
+        return False
+    return fault.kind is not FaultKind.GOAWAY or streams_seen >= fault.after_streams
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: deque[Fault] = deque()
 
-    def add(self, *faults: Fault) -> None:
-        with self._lock:
-            self._faults.extend(faults)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    @property
-    def pending(self) -> list[Fault]:
-        with self._lock:
-            return list(self._faults)
-
-    def take_for_stream(self, token: str, streams_seen: int) -> Fault | None:
-        if not self._faults:
-            return None
-        with self._lock:
-            for index, fault in enumerate(self._faults):
-                if fault.kind is FaultKind.REFUSE_HANDSHAKE or (fault.token and fault.token.lower() != token):
-                    continue
-                if fault.kind is FaultKind.GOAWAY and streams_seen < fault.after_streams:
-                    continue
-                return self._use(index)
-        return None
-
-    def take_for_handshake(self) -> Fault | None:
-        with self._lock:
-            for index, fault in enumerate(self._faults):
-                if fault.kind is FaultKind.REFUSE_HANDSHAKE:
-                    return self._use(index)
-        return None
-
-    def _use(self, index: int) -> Fault:
-        fault = self._faults[index]
-        if fault.times is not None:
-            if fault.times <= 1:
-                del self._faults[index]
-            else:
-                self._faults[index] = replace(fault, times=fault.times - 1)
-        return fault
+def fits_handshake(fault: Fault) -> bool:
+    return fault.kind is FaultKind.REFUSE_HANDSHAKE

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.sandbox.apns import rules
 from app.sandbox.apns.connection import Answered, ApnsConnection, pass_type_of
-from app.sandbox.apns.faults import Fault, Script
+from app.sandbox.apns.faults import Fault, fits_handshake, fits_stream
 from app.sandbox.apns.rules import Caller, Request, UnknownToken, Verdict
 from app.sandbox.apns.wire import Wire
 from app.sandbox.authority import PASS_TYPE_EXTENSION, Authority
 from app.sandbox.hub import Hub, Listener, Push, Subscription
+from app.sandbox.script import Script
 
 HOST = "127.0.0.1"
 RECORDS = 50_000
@@ -63,7 +64,7 @@ class ApnsStandIn:
         self.streams_over_limit = 0  # streams refused because the client opened more than SETTINGS allow
         self._authority = authority
         self._clock = clock
-        self._script = Script()
+        self._script: Script[Fault] = Script()
         self._records: deque[ApnsRecord] = deque(maxlen=RECORDS)
         self._arrived = threading.Condition()
         self._count = 0
@@ -176,7 +177,7 @@ class ApnsStandIn:
     # The post office, as the connections meet it (all on the APNs thread)
 
     def fault_for(self, token: str, streams_seen: int) -> Fault | None:
-        return self._script.take_for_stream(token, streams_seen)
+        return self._script.take(lambda one: fits_stream(one, token, streams_seen))
 
     def judge(self, request: Request, caller: Caller) -> Verdict:
         wrong = rules.form_fault(request) or rules.caller_fault(
@@ -299,7 +300,7 @@ class ApnsStandIn:
         return context
 
     def _on_hello(self, _socket: object, _name: str | None, _context: ssl.SSLContext) -> int | None:
-        fault = self._script.take_for_handshake()
+        fault = self._script.take(fits_handshake)
         if fault is None:
             return None
         self.handshakes_refused += 1

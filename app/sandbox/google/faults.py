@@ -1,13 +1,13 @@
 """What a test or an operator may order Google to do wrong."""
 
-import threading
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from app.sandbox.script import Order
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One order. `times` uses it up (None: for ever).
+class Fault(Order):
+    """One order.
 
     `operation` is a name such as loyaltyObject.patch, loyaltyClass.addMessage, issuer.get, jwt.insert, token, rootKeys;
     without one it fits every call of the REST API. `resource_id` limits it further.
@@ -17,7 +17,6 @@ class Fault:
 
     operation: str | None = None
     resource_id: str | None = None
-    times: int | None = 1
     status: int = 0
     reason: str = "backendError"
     message: str = "Scripted fault"
@@ -30,35 +29,8 @@ class Fault:
 APART = {"token", "rootKeys", "save", "batch"}  # not the REST API: only faults that name them fit
 
 
-class Script:
-    """Faults in the order they were given; each call takes the first that fits it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: deque[Fault] = deque()
-
-    def add(self, *faults: Fault) -> None:
-        with self._lock:
-            self._faults.extend(faults)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    @property
-    def pending(self) -> list[Fault]:
-        with self._lock:
-            return list(self._faults)
-
-    def take(self, operation: str, resource_id: str) -> Fault | None:
-        with self._lock:
-            for index, fault in enumerate(self._faults):
-                fits = fault.operation == operation or (fault.operation is None and operation not in APART)
-                if not fits or fault.resource_id not in (None, resource_id):
-                    continue
-                if fault.times is not None and fault.times <= 1:
-                    del self._faults[index]
-                elif fault.times is not None:
-                    self._faults[index] = replace(fault, times=fault.times - 1)
-                return fault
-        return None
+def fits(fault: Fault, operation: str, resource_id: str) -> bool:
+    """Whether a fault is meant for this call."""
+    if fault.operation != operation and (fault.operation is not None or operation in APART):
+        return False
+    return fault.resource_id in (None, resource_id)

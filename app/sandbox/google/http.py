@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from app.sandbox.google import batch, fields, save_page
 from app.sandbox.google.account import LinkRefused, TokenRefused
-from app.sandbox.google.faults import Fault
+from app.sandbox.google.faults import Fault, fits
 from app.sandbox.google.refusal import Refusal, invalid
 from app.sandbox.google.stand_in import GoogleRecord, GoogleStandIn
 from app.sandbox.google.wallet import SCHEMA_OF
@@ -70,7 +70,7 @@ class GoogleHttp:
 
     def _batch(self, request: Request, data: bytes) -> Response | None:
         """Many calls in one. Its faults are those of operation `batch`, besides those of each call in it."""
-        fault = self._google.faults.take("batch", "")
+        fault = self._google.faults.take(lambda one: fits(one, "batch", ""))
 
         def act() -> Response:
             found = batch.requests_of(request, data)
@@ -90,7 +90,7 @@ class GoogleHttp:
     def _answer(self, request: Request, data: bytes, *, in_batch: bool = False) -> Response | None:
         """None: cut the connection."""
         operation, resource_id = _operation(request.method, request.path)
-        fault = self._google.faults.take(operation, resource_id) if operation else None
+        fault = self._google.faults.take(lambda one: fits(one, operation, resource_id)) if operation else None
         if fault is not None and fault.latency_s:
             time.sleep(fault.latency_s)
         body, sound = _parsed(data) if request.mimetype != "application/x-www-form-urlencoded" else (None, True)

@@ -16,9 +16,10 @@ from app.sandbox.authority import Authority
 from app.sandbox.google.account import LIST_NAMES, LinkRefused, ServiceAccount
 from app.sandbox.google.callbacks import CallbackRecord, Courier, Signer, Tamper
 from app.sandbox.google.events import Events, Listener
-from app.sandbox.google.faults import Fault, Script
+from app.sandbox.google.faults import Fault
 from app.sandbox.google.refusal import Refusal
 from app.sandbox.google.wallet import Wallet
+from app.sandbox.script import Script
 from app.sandbox.state import State
 
 Json = dict[str, Any]
@@ -55,7 +56,7 @@ class GoogleStandIn:
         self.wallet = Wallet(state, self.events, issuer_id, self.now)
         self.signer = Signer(*authority.callback_keys(), issuer_id, time.time)
         self.courier = Courier(self.signer)
-        self.faults = Script()
+        self.faults: Script[Fault] = Script()
         self._offset_s = 0.0
         self._records: deque[GoogleRecord] = deque(maxlen=RECORDS)
         self._arrived = threading.Condition()
