@@ -158,6 +158,7 @@ class Message(Base):
             postgresql_where=text("state = 'waiting' AND endpoint_id IS NULL"),
         ),
         Index("ix_message_endpoint_id_event_id", "endpoint_id", "event_id"),
+        Index("ix_message_created_at", "created_at"),
     )
 
 

@@ -215,6 +215,7 @@ def upgrade() -> None:
         sa.Column("last_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"),
     )
     op.add_column("message", sa.Column("took_ms", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index("ix_message_created_at", "message", ["created_at"], unique=False)
     op.create_index(
         "ix_message_due",
         "message",

@@ -23,7 +23,7 @@ from app.wallets.apple import registrations
 from app.wallets.apple.registrations import Arrival
 from app.wallets.google import events as google_events
 from app.wallets.google import service as google
-from app.webhooks import endpoints, kinds, listeners, service
+from app.webhooks import deliveries, endpoints, kinds, listeners, service
 from app.webhooks.models import Event
 from app.world import World
 from passes.google.callback import CallbackEvent, EventType
@@ -298,3 +298,13 @@ def test_google_s_first_save_and_last_removal_are_told_once(any_house: House) ->
         ("card.installed", "google"),
         ("card.uninstalled", "google"),
     ]
+
+
+def test_what_is_old_is_found_without_reading_what_is_not(house: House) -> None:
+    for model, old in deliveries.old_rows(10**15):
+        statement = select(model.id).where(old).limit(1000)
+        compiled = statement.compile(house.world.database.engine, compile_kwargs={"literal_binds": True})
+        with house.world.database.engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
+
+        assert any("_created_at" in step[3] for step in plan), plan
