@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,29 +24,41 @@ from app.till.desk import Desk
 from app.till.forms import EarnForm, RedeemForm, UndoForm
 from app.till.rules import SERIAL, sale_limit_minor
 
-C = TypeVar("C", Card, Held)
+C = TypeVar("C", bound="Identified")
 REGION_BY_LANGUAGE = {"tr": "TR", "id": "ID"}
 PHONE_DIGITS = 9
 LONGEST_SEARCH = 254
 
 
-def find(session: Session, desk: Desk, text: str) -> Card:
-    """The card that was scanned or typed, or whose member has this e-mail address or phone number.
+class Identified(Protocol):
+    """A card, as far as a till must know it to open it."""
+
+    @property
+    def serial(self) -> str: ...
+
+    @property
+    def status(self) -> str: ...
+
+
+def find(session: Session, desk: Desk, text: str) -> str:
+    """The serial of the card that was scanned or typed, or whose member has this e-mail address or phone number.
 
     A text that cannot be a card number is answered without looking anything up.
 
     Raises: Unprocessable `not_a_code` (nothing was looked up), NotFound `unknown_code`, Conflict `void_card`.
     """
     text = text.strip()
-    if codes.normalise(text) is not None:
-        card = cards.by_number(session, text, programme_id=desk.programme.id)
+    number = codes.normalise(text)
+    if number is not None:
+        wanted = {"number": number, "programme_id": desk.programme.id}
+        card: Identified | None = session.execute(queries.NUMBERED, wanted).one_or_none()
     elif _is_contact(text):
         card = _by_contact(session, desk, text)
     else:
         raise Unprocessable("not_a_code", "This is not a card code. Check it for a typing mistake.")
     if card is None:
         raise NotFound("unknown_code", "Card not found.")
-    return _active(card)
+    return _active(card).serial
 
 
 def card_at(session: Session, desk: Desk, serial: str) -> Card:

@@ -2,12 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, bindparam, exists, select
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app.cards.models import Card, Programme
+from app.db import table_of
 from app.ledger.models import Entry, Reward
 from app.offers.models import Offer
+
+_CARD = table_of(Card)
+NUMBERED = select(_CARD.c.serial, _CARD.c.status).where(
+    _CARD.c.number == bindparam("number"), _CARD.c.programme_id == bindparam("programme_id")
+)
 
 
 def card_of(programme_id: int, serial: str) -> Select[Card]:

@@ -151,7 +151,7 @@ def _found(code: str) -> str:
         with parts.database.reading() as reading:
             for subject in subjects:
                 throttle.check_lock(reading, WRONG_CODES, subject, now=now)
-            return actions.find(reading, _desk(reading), code).serial
+            return actions.find(reading, _desk(reading), code)
     except NotFound as refusal:
         with parts.database.unit_of_work() as writing:
             counts = [throttle.count_failure(writing, WRONG_CODES, subject, now=now) for subject in subjects]

@@ -50,16 +50,18 @@ class Load:
         self._after = self._spent()
         self._database.close()
 
-    def said(self) -> str:
-        """In words: cores used by web, PostgreSQL and all else, commits, and what active sessions were doing."""
+    def said(self, sales: int) -> str:
+        """In words: processor by kind of process and sale, commits, and what the database's sessions were doing."""
         web, postgres, everything, commits = (
             (after - before) / self._took_s for before, after in zip(self._before, self._after, strict=True)
         )
         looks = sum(self._waits.values()) or 1
         doing = ", ".join(f"{name} {count * 100 // looks} %" for name, count in self._waits.most_common(4))
+        each_ms = self._took_s / sales * 1e3
         return (
             f"cores used: web {web:.2f}, PostgreSQL {postgres:.2f}, all of the machine {everything:.2f} of "
-            f"{os.cpu_count()}; {commits:.0f} commits/s; database sessions at work: {doing or 'none seen'}"
+            f"{os.cpu_count()}; a sale takes {web * each_ms:.1f} ms of web and {postgres * each_ms:.1f} ms of "
+            f"PostgreSQL; {commits:.0f} commits/s; database sessions at work: {doing or 'none seen'}"
         )
 
     def _look(self) -> None:

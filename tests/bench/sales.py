@@ -127,7 +127,8 @@ def earn_on_postgres(place: Stage, cards: list[dict[str, Any]], url: str) -> Ite
         with load:
             found = offered(place.product.base, list(_earns(place, cards, rate * OFFERED_S)), rate=rate).only(201)
         holds = found.rate >= 0.95 * rate and found.at(0.99) * 1e3 < POSTGRES_LIMIT_MS
-        yield f"{rate:4}/s offered for {OFFERED_S} s: {_line(found)}  {'held' if holds else 'not held'};  {load.said()}"
+        spent = load.said(len(found.took_s))
+        yield f"{rate:4}/s offered for {OFFERED_S} s: {_line(found)}  {'held' if holds else 'not held'};  {spent}"
         if not holds:
             break
         best = rate, found
