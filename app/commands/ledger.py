@@ -55,7 +55,10 @@ def run_audit_verify(_arguments: argparse.Namespace) -> int:
 def _reading_at_length(chosen: Settings) -> Iterator[Session]:
     """A reading transaction whose statements may take as long as millions of entries need."""
     database = open_world(chosen).database
-    with database.reading() as session:
-        if not database.is_sqlite:
-            session.execute(text("SET LOCAL statement_timeout = 0"))
-        yield session
+    try:
+        with database.reading() as session:
+            if not database.is_sqlite:
+                session.execute(text("SET LOCAL statement_timeout = 0"))
+            yield session
+    finally:
+        database.close()
