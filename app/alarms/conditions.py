@@ -119,7 +119,7 @@ def _kind_of(reason: str, for_good: bool) -> str:
 
 def switched(look: Look) -> Iterator[Finding]:
     """What somebody stopped by hand, so that nobody forgets it."""
-    names = dict(look.session.execute(select(Programme.id, Programme.name)).tuples().all())
+    names = {row.id: row.name for row in look.session.execute(select(Programme.id, Programme.name))}
     for one in switches.stopped(look.session):
         scope = "*" if one.programme_id is None else names.get(one.programme_id, "?")
         values = {"scope": scope, "reason": one.reason.rstrip(".")}
