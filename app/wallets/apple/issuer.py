@@ -108,8 +108,8 @@ class Issuer:
         self.kinds = KindCache()
         self.facts = FactsCache(world.database)
         self.fetched = FetchNotes(world.database, world.clock)
-        # half of the web's threads, so that signing leaves the till its share of the processors
-        self.places = Places(seats=max(1, min(settings.web_threads // 2, 2 * (os.cpu_count() or 1))))
+        # half of the threads and of the processors: signing must leave the till and delivery theirs
+        self.places = Places(seats=max(1, min(settings.web_threads // 2, (os.cpu_count() or 1) // 2)))
         self._credentials: dict[tuple[str, str], tuple[Credential, datetime]] = {}
 
     def credential(self, pass_type: str, team: str, now: datetime) -> Credential:

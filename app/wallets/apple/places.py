@@ -5,7 +5,7 @@ from collections import deque
 
 from app.errors import Busy
 
-WAITING_PLACES = 16
+WAITING_PLACES = 4
 WAIT_S = 1.0
 RETRY_AFTER_S = 5
 
@@ -15,7 +15,7 @@ class Places:
 
     The web server has as many threads as its setting says and `WAITING_PLACES` more: after a campaign all phones ask
     at once, and a till that comes in between must find a thread. Whoever finds the waiting room full is told so within
-    some 20 µs, so the server's own queue, which till and phones share, never grows long.
+    some 20 µs. The room is small, because threads that only wait still take turns at Python's lock with the till's.
     """
 
     def __init__(self, *, seats: int, waiting: int = WAITING_PLACES) -> None:
