@@ -1,5 +1,6 @@
 """One bounded piece of delivery: claim a batch, read its faces, send with nothing open, write down what happened."""
 
+import gc
 import logging
 import random
 import time
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 OUR_FAULT = "internal fault, see the log"
 BULK_BATCH = 1_000
+COLLECT_AFTER = 50_000
 GOOGLE_BURST = 3
 
 
@@ -225,6 +227,16 @@ class Engine:
 
     def _now_ms(self) -> int:
         return milliseconds(self.world.clock())
+
+
+def spare_the_collector() -> None:
+    """For a process that delivers: its parts live as long as it does, and its batches are tuples without any ring.
+
+    Looking through all of them again and again took a tenth of the processor time of a campaign.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def batch_size(channel: str, lane: Lane, settings: Settings) -> int:

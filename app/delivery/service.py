@@ -13,7 +13,7 @@ from types import FrameType
 from app.delivery import broker
 from app.delivery.celery_runner import CeleryRunner
 from app.delivery.channels import open_channels
-from app.delivery.engine import Engine
+from app.delivery.engine import Engine, spare_the_collector
 from app.delivery.heart import Heart
 from app.delivery.hints import HintSender
 from app.delivery.runner import Chore, Runner
@@ -57,6 +57,8 @@ def serve(world: World, duties: Duties) -> int:
     _end_on_signals(ended)
     parent = os.getppid()
     process = Process(world, duties)
+    if duties.worker:
+        spare_the_collector()
     process.start()
     log.info("%s started", duties.role)
     while not ended.wait(LOOK_S):

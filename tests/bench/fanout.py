@@ -25,7 +25,7 @@ from sqlalchemy import text
 from app.clock import milliseconds
 from app.db import Database
 from app.delivery.channels import open_channels
-from app.delivery.engine import Engine
+from app.delivery.engine import Engine, spare_the_collector
 from app.migrations import run as migrations
 from app.outbox.rules import Lane
 from app.sandbox.authority import Authority
@@ -133,6 +133,7 @@ def work() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     engine = Engine(world=world, channels=open_channels(world))
+    spare_the_collector()
     began, began_cpu = time.perf_counter(), time.process_time()
     threads = [threading.Thread(target=_drain, args=(engine,)) for _ in range(THREADS)]
     for thread in threads:
