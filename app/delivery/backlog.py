@@ -31,8 +31,11 @@ class Backlog:
     stopped_for: str
 
 
-def read(session: Session, *, now_ms: int, is_exact: bool = True) -> list[Backlog]:
-    """Everything that is behind, without what is parked; with `is_exact` off, more than 20,000 rows are not counted."""
+def read(session: Session, *, now_ms: int, is_exact: bool = True, looked_at: int = LOOKED_AT) -> list[Backlog]:
+    """Everything that is behind, without what is parked.
+
+    With `is_exact` off, rows beyond the *looked_at* first of a sender, channel and lane are not counted.
+    """
     senders = {one.id: one for one in session.scalars(select(Sender).order_by(Sender.id))}
     places = [
         (one.id, channel, lane)
@@ -42,11 +45,11 @@ def read(session: Session, *, now_ms: int, is_exact: bool = True) -> list[Backlo
     ]
     found: list[Backlog] = []
     for start in range(0, len(places), PLACES_AT_ONCE):
-        looked = union_all(*(_first(*place) for place in places[start : start + PLACES_AT_ONCE]))
+        looked = union_all(*(_first(*place, looked_at) for place in places[start : start + PLACES_AT_ONCE]))
         for sender_id, channel, lane, count, retrying, oldest_ms in session.execute(looked):
             if count:
                 whole = count
-                if is_exact and count > LOOKED_AT:
+                if is_exact and count > looked_at:
                     whole = session.scalar(_all(sender_id, channel, Lane(lane))) or 0
                 sender = senders[sender_id]
                 found.append(
@@ -65,12 +68,12 @@ def read(session: Session, *, now_ms: int, is_exact: bool = True) -> list[Backlo
     return found
 
 
-def _first(sender_id: int, channel: str, lane: Lane) -> Select[int, str, int, int, int, int]:
+def _first(sender_id: int, channel: str, lane: Lane, looked_at: int) -> Select[int, str, int, int, int, int]:
     due = (
         select(Target.dirty_since, Target.attempts)
         .where(_owed(sender_id, channel, lane))
         .order_by(Target.not_before)
-        .limit(LOOKED_AT + 1)
+        .limit(looked_at + 1)
         .subquery()
     )
     retrying = func.coalesce(func.sum(case((due.c.attempts > 1, 1), else_=0)), 0)

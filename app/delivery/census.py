@@ -62,7 +62,7 @@ class _Known:
         return "stopped" if sender_id in self.stopped else condition
 
 
-def walk(world: World, *, fetched_from_ms: int, now: datetime) -> Counted:
+def walk(world: World, *, fetched_from_ms: int, now: datetime, step_rows: int = STEP_ROWS) -> Counted:
     """Count everything, step by step, each step in a short transaction of its own.
 
     Fetches are counted that happened from *fetched_from_ms* until *now*.
@@ -71,9 +71,9 @@ def walk(world: World, *, fetched_from_ms: int, now: datetime) -> Counted:
     with world.database.reading() as session:
         known = _known(session, now)
         last = session.scalar(select(func.max(Target.id))) or 0
-    for first in range(0, last + 1, STEP_ROWS):
+    for first in range(0, last + 1, step_rows):
         with world.database.reading() as session:
-            _add(found, session.execute(_step(first, first + STEP_ROWS, fetched_from_ms, now)), known)
+            _add(found, session.execute(_step(first, first + step_rows, fetched_from_ms, now)), known)
     return found
 
 

@@ -40,7 +40,8 @@ def percentiles(counts: Mapping[str, int], bounds: Sequence[str]) -> Percentiles
     if not total:
         return None
     edges = sorted(float(bound) for bound in bounds)
-    p50, p95, p99 = (_at(share * total, ordered, edges) for share in QUANTILES)
+    # a little less, so that 0.99 of 100 is not 99.00000000000001
+    p50, p95, p99 = (_at(share * total - 1e-9, ordered, edges) for share in QUANTILES)
     return Percentiles(count=total, p50=p50, p95=p95, p99=p99)
 
 
