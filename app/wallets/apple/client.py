@@ -12,11 +12,12 @@ import certifi
 import pycurl
 
 from app.wallets.apple.batches import Batch, Wake, Woken
-from app.wallets.apple.line import IDLE_CLOSE_S, Line, TokenSource
+from app.wallets.apple.line import Line, TokenSource
 from passes.apple.addresses import is_loopback
 from passes.apple.push import DEADLINE_S, Failure, failed
 
 KEEPALIVE_S = 60
+IDLE_CLOSE_S = 30 * 60.0
 SENDING_S = 40.0  # how long a batch may go on being sent where the caller names no end
 OVERDUE = Woken(answer=failed(Failure.TIMEOUT), detail="no answer in time")
 
@@ -34,10 +35,17 @@ class Access:
 class ApnsClient:
     """One credential's way to APNs, for all threads of a process. Its connection closes when nobody holds it."""
 
-    def __init__(self, access: Access, *, tokens: TokenSource | None = None, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        tokens: TokenSource | None = None,
+        deadline_s: float = DEADLINE_S,
+        idle_close_s: float = IDLE_CLOSE_S,
+    ) -> None:
         self._deadline_s = deadline_s
         deadline_ms = int(deadline_s * 1000)
-        self._line = Line(access.url, lambda: _handle(access, deadline_ms), tokens=tokens)
+        self._line = Line(access.url, lambda: _handle(access, deadline_ms), tokens=tokens, idle_close_s=idle_close_s)
         weakref.finalize(self, self._line.stop)
 
     def send(

@@ -24,7 +24,6 @@ from passes.outcome import Outcome
 log = logging.getLogger(__name__)
 
 STARTED_AT_ONCE = 128  # then answers are read: fewer open streams stay in the processor's cache
-IDLE_CLOSE_S = 30 * 60.0
 PAUSE_MAX_S = 60.0
 HEADERS_KEPT = 64
 PAUSING = "waiting before the next connection to APNs"
@@ -41,10 +40,13 @@ class TokenSource(Protocol):
 class Line:
     """See the module. `connect` makes a handle of libcurl that knows where APNs is and who we are."""
 
-    def __init__(self, url: str, connect: Callable[[], pycurl.Curl], *, tokens: TokenSource | None) -> None:
+    def __init__(
+        self, url: str, connect: Callable[[], pycurl.Curl], *, tokens: TokenSource | None, idle_close_s: float
+    ) -> None:
         self._url = url
         self._connect = connect
         self._tokens = tokens
+        self._idle_close_s = idle_close_s
         self._lock = threading.Lock()
         self._waiting: dict[int, deque[Batch]] = {}
         self._thread: threading.Thread | None = None
@@ -63,10 +65,7 @@ class Line:
         with self._lock:
             self._waiting.setdefault(batch.lane, deque()).append(batch)
             if self._thread is None:
-                self._stopped = False
-                self._bell = os.pipe()
-                self._thread = threading.Thread(target=self._run, name="apns-line", daemon=True)
-                self._thread.start()
+                self._open()
             elif self._asleep:
                 self._ring()
 
@@ -76,6 +75,12 @@ class Line:
             self._stopped = True
             self._ring()
 
+    def _open(self) -> None:
+        self._stopped = False
+        self._bell = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="apns-line", daemon=True)
+        self._thread.start()
+
     # everything below happens on the line's own thread
 
     def _run(self) -> None:
@@ -83,10 +88,13 @@ class Line:
             try:
                 selector.register(self._bell[0] if self._bell else -1, selectors.EVENT_READ)
                 self._busy_at = time.monotonic()
-                while not self._stopped and time.monotonic() - self._busy_at < IDLE_CLOSE_S:
+                while not self._stopped and time.monotonic() - self._busy_at < self._idle_close_s:
                     self._turn(selector)
+                if self._stopped:
+                    self._answer_waiting(_CLOSED)
             except Exception:
                 log.exception("the line to APNs broke down; it is opened anew with the next push")
+                self._answer_waiting(_CLOSED)
             finally:
                 self._tear_down()
 
@@ -117,7 +125,7 @@ class Line:
             if self._stopped or (any(self._waiting.values()) and self._has_room()):
                 return 0.0
             self._asleep = True
-        return min([*waits, IDLE_CLOSE_S])
+        return min([*waits, self._idle_close_s])
 
     def _has_room(self) -> bool:
         return self._link is None or self._link.room > 0
@@ -253,29 +261,30 @@ class Line:
             link.multi.close()
 
     def _tear_down(self) -> None:
-        lost = Woken(answer=failed(Failure.CONNECTION_LOST), detail="the line to APNs was closed")
         for link in [*self._ending, self._link] if self._link else [*self._ending]:
             for stream in list(link.live.values()):
                 self._put_back(link, stream)
-                stream.batch.settle(stream.index, lost)
+                stream.batch.settle(stream.index, _CLOSED)
             link.multi.close()
         self._link = None
         self._ending.clear()
         for stream in self._spare:
             stream.curl.close()
         self._spare.clear()
-        self._answer_waiting(lost)
         with self._lock:
             self._thread = None
             for descriptor in self._bell or ():
                 os.close(descriptor)
             self._bell = None
+            if any(self._waiting.values()):  # handed in while the line was ending
+                self._open()
 
     def _ring(self) -> None:
         if self._bell:
             os.write(self._bell[1], b"\0")
 
 
+_CLOSED = Woken(answer=failed(Failure.CONNECTION_LOST), detail="the line to APNs was closed")
 _UNBEGUN = Woken(answer=failed(Failure.GOAWAY_UNPROCESSED), detail="the connection was replaced before it was sent")
 
 

@@ -270,6 +270,25 @@ def test_a_connection_that_nobody_holds_is_closed(access: Access, phones: Phones
     assert eventually(lambda: sandbox.apns.connections == 0)
 
 
+def test_a_connection_is_kept_while_pushes_come_and_closed_when_none_come(
+    access: Access, phones: Phones, sandbox: Sandbox
+) -> None:
+    made = sandbox.apns.connections_made
+    client = ApnsClient(access, deadline_s=DEADLINE_S, idle_close_s=0.6)
+
+    kept = []
+    for _ in range(4):
+        kept += send(client, phones(2))
+        time.sleep(0.25)
+    assert sandbox.apns.connections_made == made + 1
+    assert eventually(lambda: sandbox.apns.connections == 0)
+    anew = send(client, phones(2))
+    client.close()
+
+    assert outcomes(kept + anew) == [Outcome.DELIVERED] * 10
+    assert sandbox.apns.connections_made == made + 2
+
+
 def test_a_closed_client_opens_anew(client: ApnsClient, phones: Phones) -> None:
     first = send(client, phones(3))
     client.close()
