@@ -26,6 +26,7 @@ from app.outbox.rules import Lane
 from app.processes import Child, draining, end_with_parent, keep_running
 from app.settings import Settings
 from app.vault import load_secret
+from app.wallets.apple.places import WAITING_PLACES
 from app.webhooks import deliver as webhooks
 from app.world import open_world
 
@@ -91,7 +92,7 @@ def web(_arguments: argparse.Namespace) -> int:
         port=port,
         interface=Interfaces.WSGI,
         workers=chosen.web_processes,
-        blocking_threads=chosen.web_threads,
+        blocking_threads=chosen.web_threads + WAITING_PLACES,  # phones that wait must not keep a till waiting
         backlog=1024,
         respawn_failed_workers=True,
         respawn_interval=0.2,
