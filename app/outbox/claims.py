@@ -320,7 +320,8 @@ def _claiming(*, own_clock: bool, without_in: str = "") -> Update:
     """T2. The rows are chosen in a step of their own: PostgreSQL locks exactly those, and skips what others lock."""
     now: ColumnElement[int] = _NOW
     if not own_clock:
-        now = sql_cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+        # one moment for the whole statement, so that an index can be searched by it
+        now = sql_cast(extract("epoch", func.statement_timestamp()) * 1000, BigInteger)
     places = (
         select(TARGETS.c.id)
         .where(_WAITING, TARGETS.c.sender_id == bindparam("p_sender"), TARGETS.c.not_before <= now)

@@ -106,6 +106,8 @@ def _due_rows(settings: Settings, rows: int) -> None:
         programme_id = factories.programme(session, now=world.clock()).id
     seed(world.database, Crowd(programme_id=programme_id, cards=rows), now=world.clock())
     with world.database.unit_of_work() as session:
+        if not world.database.is_sqlite:
+            session.execute(text("SET LOCAL statement_timeout = 0"))
         for statement in MAKE_DUE:
             session.execute(text(statement), {"now": milliseconds(world.clock())})
     world.database.close()
