@@ -121,9 +121,13 @@ def switched(look: Look) -> Iterator[Finding]:
     """What somebody stopped by hand, so that nobody forgets it."""
     names = {row.id: row.name for row in look.session.execute(select(Programme.id, Programme.name))}
     for one in switches.stopped(look.session):
-        scope = "*" if one.programme_id is None else names.get(one.programme_id, "?")
-        values = {"scope": scope, "reason": one.reason.rstrip(".")}
-        yield Finding(kind="sending_stopped", subject=str(one.programme_id or "all"), severity="warn", values=values)
+        values = {"reason": one.reason.rstrip(".")}
+        if one.programme_id is None:
+            yield Finding(kind="all_sending_stopped", severity="warn", values=values)
+        else:
+            scope = names.get(one.programme_id, "?")
+            subject = str(one.programme_id)
+            yield Finding(kind="sending_stopped", subject=subject, severity="warn", values={**values, "scope": scope})
 
 
 def certificates(look: Look) -> Iterator[Finding]:
@@ -273,7 +277,7 @@ LOOKS: Mapping[tuple[str, ...], Callable[[Look], Iterator[Finding]]] = {
     ("urgent_late", "normal_late"): late,
     ("offers_missed",): offers,
     ("breaker_open", "wrong_topic", "wrong_team", "server_not_trusted", "gone_guard", "credential_refused"): breakers,
-    ("sending_stopped",): switched,
+    ("sending_stopped", "all_sending_stopped"): switched,
     ("credential_broken", "credential_expires", "credential_standby"): certificates,
     ("google_key",): google_key,
     ("backup_old", "backup_none", "backup_untried"): backup,

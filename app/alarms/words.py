@@ -148,7 +148,12 @@ TEXTS = {
     ),
     "sending_stopped": (
         "Sending was stopped by hand for %(scope)s (%(reason)s).",
-        "Its phones show old balances until it is resumed; * means every programme.",
+        "Its phones show old balances until it is resumed.",
+        "Resume it on the deliveries page; what waited is then sent.",
+    ),
+    "all_sending_stopped": (
+        "All sending was stopped by hand (%(reason)s).",
+        "Every phone shows old balances until it is resumed.",
         "Resume it on the deliveries page; what waited is then sent.",
     ),
 }

@@ -34,6 +34,7 @@ MENDED_AT = {
     "google_key": "/admin/certificates",
     "parked": "/admin/deliveries?cause=parked#late",
     "sending_stopped": "/admin/deliveries#switches",
+    "all_sending_stopped": "/admin/deliveries#switches",
     "webhook_disabled": "/admin/webhooks",
 }
 

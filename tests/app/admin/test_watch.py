@@ -297,7 +297,7 @@ def test_a_silent_broker_makes_deep_health_yellow_and_readiness_stays(operator: 
     deep = operator.get("/healthz/deep").get_json()
 
     assert deep["status"] == "yellow"
-    assert [one["kind"] for one in deep["alarms"]] == ["sending_stopped"]
+    assert [one["kind"] for one in deep["alarms"]] == ["all_sending_stopped"]
     assert operator.get("/readyz").status_code == 200
 
 
