@@ -8,39 +8,17 @@ import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Table,
-    and_,
-    bindparam,
-    case,
-    column,
-    extract,
-    func,
-    select,
-    table,
-    update,
-)  # fmt: skip
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import BigInteger, bindparam, case, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import Update
 
-from app.outbox.models import Sender, Target
-from app.outbox.rules import BULK_AT_ONCE, BULK_EVERY_MS, LEASE_MS, REQUEST_DEADLINE_MS, Lane
+from app.outbox import statements
+from app.outbox.rules import LEASE_MS, REQUEST_DEADLINE_MS, Lane
+from app.outbox.statements import TARGETS
 from app.outbox.windows import windows_of
 
 VOID = "void"
-# rooms above this one, known by their columns alone: the outbox is asked by them and imports none of them
-CARD = table("card", column("id"), column("programme_id"))
-GOOGLE_CLASS = table("google_class", column("id"), column("programme_id"))
-TARGETS = cast("Table", Target.__table__)
-DUE = and_(Target.want > Target.done, Target.state == "live")
 
 
 class SenderRef(NamedTuple):
@@ -54,7 +32,7 @@ class SenderRef(NamedTuple):
 class Claimed(NamedTuple):
     """A row under our lease, as it was when it was taken; this attempt is counted in `attempts`.
 
-    `not_before` is when the lease runs out, by the clock that counts it.
+    `not_before` is when the lease runs out, by the clock that counts it. The fields are `statements.CLAIMED`.
     """
 
     id: int
@@ -104,7 +82,7 @@ class Settlement(NamedTuple):
 
 def due_senders(session: Session, *, channel: str, lane: Lane, now_ms: int) -> list[SenderRef]:
     """Senders with rows to claim in this lane, those with an open breaker left out."""
-    found = session.execute(_DUE_SENDERS, {"p_channel": channel, "p_lane": int(lane), "p_now": now_ms})
+    found = session.execute(statements.DUE_SENDERS, {"p_channel": channel, "p_lane": int(lane), "p_now": now_ms})
     return [SenderRef._make(row) for row in found]
 
 
@@ -112,7 +90,10 @@ def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | 
     """When the next row of these lanes may be claimed; None if nothing waits. Open breakers count as their own end."""
     soonest: list[int] = []
     for lane in lanes:
-        for not_before, breaker_until in session.execute(_NEXT_DUE, {"p_channel": channel, "p_lane": int(lane)}):
+        place = {"p_channel": channel, "p_lane": int(lane)}
+        for not_before, breaker_until in session.execute(statements.NEXT_DUE, place):
+            statements.NEXT_DUE, {"p_channel": channel, "p_lane": int(lane)}
+        ):
             if not_before is not None:
                 soonest.append(max(not_before, breaker_until))
     return min(soonest, default=None)
@@ -121,7 +102,7 @@ def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | 
 def due_count(session: Session, sender: SenderRef, *, channel: str, lane: Lane, limit: int, now_ms: int) -> int:
     """How many rows could be claimed now, counting no further than *limit*."""
     place = {"p_channel": channel, "p_sender": sender.id, "p_lane": int(lane), "p_now": now_ms, "p_limit": limit}
-    return session.scalar(_DUE_COUNT, place) or 0
+    return session.scalar(statements.DUE_COUNT, place) or 0
 
 
 def claim(
@@ -150,9 +131,9 @@ def claim(
         "p_channel": channel, "p_sender": sender.id, "p_lane": int(lane), "p_limit": limit, "p_token": lease,
         "p_lease_ms": LEASE_MS[lane], "p_now": now_ms,
     }  # fmt: skip
-    statement = _claiming(own_clock=own_clock)
+    statement = statements.claiming(own_clock=own_clock)
     if without:
-        statement = _claiming(own_clock=own_clock, without_in=channel)
+        statement = statements.claiming(own_clock=own_clock, without_in=channel)
         given["p_without"] = list(without)
     taken = session.connection().execute(statement, given).all()
     if not taken:
@@ -183,7 +164,7 @@ def settle(
     maybe_sent = sorted(one for one in rest if one.maybe_sent)
     leases = _locked_leases(session, [one.target_id for one in maybe_sent]) if maybe_sent else {}
     written = _acknowledge(session, claim, told, now_ms)
-    for action, values in _ACTIONS.items():
+    for action, values in statements.ACTIONS.items():
         rows = [_row(session, one, claim, now_ms) for one in sorted(rest) if one.action == action]
         written += _each(session, rows, values, leased=True)
     late = [one for one in maybe_sent if leases.get(one.target_id, claim.lease) != claim.lease]
@@ -202,7 +183,7 @@ def _acknowledge(session: Session, claim: Claim, told: Sequence[tuple[int, int]]
     )
     paced = claim.lane is Lane.BULK and claim.channel == "apple"
     given = {**pairs, **_moments(session, claim, now_ms), "v_status": 200, "v_reason": "", "k_lease": claim.lease}
-    return session.connection().execute(_acknowledging(kind, paced=paced), given).rowcount
+    return session.connection().execute(statements.acknowledging(kind, paced=paced), given).rowcount
 
 
 def _moments(session: Session, claim: Claim, now_ms: int) -> dict[str, int]:
@@ -246,141 +227,7 @@ def _each(session: Session, rows: Sequence[dict[str, Any]], values: Mapping[str,
     return session.connection().execute(statement, given).rowcount
 
 
-# The statements. What begins with p_ says which rows, k_ is a row's key, and v_ a value.
-
-_NOW = bindparam("p_now", type_=BigInteger)
-_WAITING = and_(Target.channel == bindparam("p_channel"), Target.lane == bindparam("p_lane"), DUE)
-_DUE_SENDERS = (
-    select(Sender.id, Sender.vendor, Sender.name)
-    .where(
-        Sender.breaker_until <= _NOW,
-        select(Target.id).where(_WAITING, Target.sender_id == Sender.id, Target.not_before <= _NOW).exists(),
-    )
-    .order_by(Sender.id)
-)
-_NEXT_DUE = select(
-    select(func.min(Target.not_before))
-    .where(_WAITING, Target.sender_id == Sender.id)
-    .correlate(Sender)
-    .scalar_subquery(),
-    Sender.breaker_until,
-)
-_DUE_COUNT = select(func.count()).select_from(
-    select(Target.id)
-    .where(_WAITING, Target.sender_id == bindparam("p_sender"), Target.not_before <= _NOW)
-    .limit(bindparam("p_limit", type_=Integer))
-    .subquery()
-)
-
-
-def programme_of(channel: str) -> ColumnElement[int]:
-    """The programme that a target's sends are made for."""
-    if channel == "google_class":
-        own = select(GOOGLE_CLASS.c.programme_id).where(GOOGLE_CLASS.c.id == TARGETS.c.address_id)
-    else:
-        own = select(CARD.c.programme_id).where(CARD.c.id == TARGETS.c.card_id)
-    return own.correlate(TARGETS).scalar_subquery()
-
-
-def _moment(name: str) -> ColumnElement[int]:
-    return bindparam(name, type_=BigInteger)
-
-
-def _reached(version: ColumnElement[int]) -> dict[str, Any]:
-    """A version that arrived. What is wanted beyond it was asked for after the claim, and is due again."""
-    to = TARGETS.c
-    again = {int(lane): _moment(f"v_again_{int(lane)}") for lane in Lane}
-    return {
-        **_ANSWERED,
-        "done": case((version > to.want, to.want), (version < to.done, to.done), else_=version),
-        "attempts": 0,
-        "told_at": _moment("v_now"),
-        "not_before": case(again, value=to.lane, else_=_moment("v_now")),
-        "dirty_since": case((to.want > version, _moment("v_claimed")), else_=to.dirty_since),
-    }
-
-
-_ANSWERED: Mapping[str, Any] = {
-    "lease": None,
-    "last_status": bindparam("v_status"),
-    "last_reason": bindparam("v_reason"),
-    "last_at": _moment("v_now"),
-}
-_ACTIONS: Mapping[str, Mapping[str, Any]] = {
-    "done": _reached(_moment("v_version")),
-    "later": {**_ANSWERED, "not_before": _moment("v_at")},
-    "gone": {**_ANSWERED, "state": "gone"},
-    "parked": {**_ANSWERED, "state": "parked", "not_before": _moment("v_now")},
-    "waiting": {**_ANSWERED, "not_before": _moment("v_now"), "attempts": TARGETS.c.attempts - 1},
-}
-
-
-@cache
-def _claiming(*, own_clock: bool, without_in: str = "") -> Update:
-    """T2. The rows are chosen in a step of their own: PostgreSQL locks exactly those, and skips what others lock."""
-    now: ColumnElement[int] = _NOW
-    if not own_clock:
-        # one moment for the whole statement, so that an index can be searched by it
-        now = sql_cast(extract("epoch", func.statement_timestamp()) * 1000, BigInteger)
-    places = (
-        select(TARGETS.c.id)
-        .where(_WAITING, TARGETS.c.sender_id == bindparam("p_sender"), TARGETS.c.not_before <= now)
-        .order_by(TARGETS.c.not_before)
-        .limit(bindparam("p_limit", type_=Integer))
-        .with_for_update(skip_locked=True)
-    )
-    if without_in:
-        places = places.where(programme_of(without_in).not_in(bindparam("p_without", expanding=True)))
-    due = places.cte("due")
-    return (
-        update(TARGETS)
-        .where(TARGETS.c.id.in_(select(due.c.id)))
-        .values(
-            not_before=now + bindparam("p_lease_ms", type_=BigInteger),
-            lease=bindparam("p_token"),
-            attempts=TARGETS.c.attempts + 1,
-        )
-        .returning(*(TARGETS.c[name] for name in Claimed._fields))
-    )
-
-
-@cache
-def _acknowledging(kind: str, *, paced: bool) -> Update:
-    """T3 for a whole batch, joined with the pairs (target id, version) that came with it.
-
-    `paced`: an Apple phone is woken for bulk changes a few times an hour at most; this counts.
-    """
-    id, version = _pairs(kind)
-    values = _reached(version)
-    if paced:
-        free, earliest = TARGETS.c.bulk_free, _moment("v_now") - (BULK_AT_ONCE - 1) * BULK_EVERY_MS
-        values["bulk_free"] = case((free < earliest, earliest), else_=free) + BULK_EVERY_MS
-    return update(TARGETS).where(TARGETS.c.id == id, TARGETS.c.lease == bindparam("k_lease")).values(values)
-
-
-def _pairs(kind: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Many pairs of numbers in one parameter (or two), as two columns."""
-    if kind == "sqlite":
-        told = func.json_each(bindparam("pairs")).table_valued(column("key"), column("value", Integer), name="told")
-        return sql_cast(told.c.key, Integer), told.c.value
-    arrays = bindparam("ids", type_=ARRAY(BigInteger)), bindparam("versions", type_=ARRAY(BigInteger))
-    columns = column("id", BigInteger), column("version", BigInteger)
-    both = func.unnest(*arrays).table_valued(*columns, name="told").render_derived()
-    return both.c.id, both.c.version
-
-
-def claimed_ids(kind: str) -> ColumnElement[int]:
-    """The ids of a claim's rows as a column, to join with; given by `ids_given`.
-
-    One parameter: with one for each row, making and reading the statement cost as much as running it.
-    """
-    if kind == "sqlite":
-        return func.json_each(bindparam("claimed_ids")).table_valued(column("value", Integer), name="claimed").c.value
-    given = func.unnest(bindparam("claimed_ids", type_=ARRAY(BigInteger)))
-    return given.table_valued(column("id", BigInteger), name="claimed").render_derived().c.id
-
-
 def ids_given(kind: str, claim: Claim) -> dict[str, Any]:
-    """What to run a statement with that uses `claimed_ids`."""
+    """What to run a statement with that uses `statements.claimed_ids`."""
     ids = [one.id for one in claim.rows]
     return {"claimed_ids": json.dumps(ids) if kind == "sqlite" else ids}

@@ -11,9 +11,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.db import insert_if_new, rows_changed
-from app.outbox.claims import TARGETS, SenderRef, programme_of
+from app.outbox.claims import SenderRef
 from app.outbox.models import KillSwitch, Target
 from app.outbox.rules import Lane
+from app.outbox.statements import TARGETS, programme_of
 
 ALL = "all"
 LOOK_ROWS = 1_000

@@ -16,9 +16,10 @@ from app.clock import milliseconds
 from app.errors import AppError
 from app.offers import service as offers
 from app.offers.models import Offer
-from app.outbox.claims import Claim, claimed_ids, ids_given
+from app.outbox.claims import Claim, ids_given
 from app.outbox.models import Target
 from app.outbox.rules import Lane, looks_like_wrong_credential
+from app.outbox.statements import claimed_ids
 from app.wallets.apple import registrations, verdicts
 from app.wallets.apple.batches import Wake, Woken
 from app.wallets.apple.credentials import Credentials, Sending
