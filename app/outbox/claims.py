@@ -92,8 +92,6 @@ def next_due(session: Session, *, channel: str, lanes: Sequence[Lane]) -> int | 
     for lane in lanes:
         place = {"p_channel": channel, "p_lane": int(lane)}
         for not_before, breaker_until in session.execute(statements.NEXT_DUE, place):
-            statements.NEXT_DUE, {"p_channel": channel, "p_lane": int(lane)}
-        ):
             if not_before is not None:
                 soonest.append(max(not_before, breaker_until))
     return min(soonest, default=None)
