@@ -37,6 +37,8 @@ from tests.app.outbox.kit import Kit, kit_for
 from tests.chaos.servers import Broker
 from tests.conftest import SECRET, settings_for
 
+WINDOWS_MS = (300, 500, 0)
+
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
@@ -48,7 +50,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 def world(postgres_url: str, broker: Broker, tmp_path: Path) -> Iterator[World]:
     settings = settings_for(postgres_url, tmp_path, broker_url=broker.url)
     vault = Vault(SECRET)
-    database = Database(settings.database_url, info={"vault": vault})
+    database = Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS})
     yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
     database.close()
 

@@ -27,13 +27,15 @@ from tests.app.delivery.vendor import Vendor, says
 from tests.app.outbox.kit import Kit, kit_for
 from tests.conftest import SECRET, settings_for
 
+WINDOWS_MS = (300, 500, 0)
+
 
 @pytest.fixture
 def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
     """Threads live by the real clock."""
     settings = settings_for(sqlite_url, tmp_path)
     vault = Vault(settings.secret_key)
-    database = Database(settings.database_url, info={"vault": vault})
+    database = Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS})
     yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
     database.close()
 
@@ -257,7 +259,7 @@ def test_several_workers_without_a_broker_share_the_rows(postgres_url: str, tmp_
     worlds = [
         World(
             settings=settings,
-            database=Database(settings.database_url, info={"vault": vault}),
+            database=Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS}),
             clock=lambda: datetime.now(UTC),
             vault=vault,
         )

@@ -43,7 +43,7 @@ def card_id(kit: Kit, engine: Engine, clock: MovableClock) -> int:
 
 def fetch(kit: Kit, card_id: int, version: int) -> None:
     with kit.world.database.unit_of_work() as session:
-        outbox.note_fetched(session, card_id=card_id, version=version)
+        outbox.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
 
 
 def is_quiet(kit: Kit) -> bool:
