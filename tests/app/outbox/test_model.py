@@ -93,6 +93,13 @@ class Delivery(RuleBasedStateMachine):
     def change(self, lane: Lane) -> None:
         self.kit.change(self.card_id, lane)
 
+    @rule(target=flights, channel=st.sampled_from(CHANNELS), lane=lanes)
+    def change_and_claim(self, channel: str, lane: Lane) -> Flight | MultipleResults[Flight]:
+        """What nearly always happens next, so that histories are long in what matters."""
+        self.change(lane=lane)
+        self.wait(seconds=10)
+        return self.claim(channel=channel)
+
     @rule(seconds=st.sampled_from([1, 10, 70]))
     def wait(self, seconds: int) -> None:
         """With 70 seconds every lease runs out: whoever holds one was frozen, and wakes with an old answer."""
@@ -223,19 +230,26 @@ def model(world: World, clock: MovableClock, fault: str = "") -> type[Delivery]:
     return type("Delivery", (Delivery,), {"world": world, "clock": clock, "fault": fault})
 
 
-def histories(count: int, steps: int) -> settings:
+def histories(count: int, steps: int, *, derandomize: bool = False) -> settings:
     return settings(
         max_examples=count,
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
+        derandomize=derandomize,
         phases=[Phase.generate],
     )
 
 
 def test_no_history_leaves_a_card_behind(any_world: World, clock: MovableClock) -> None:
     run_state_machine_as_test(model(any_world, clock), settings=histories(20, 25))
+
+
+@pytest.mark.parametrize("fault", ["acknowledges what is wanted now", "forgets to make the row due again"])
+def test_a_search_finds_planted_faults(world: World, clock: MovableClock, fault: str) -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(model(world, clock, fault), settings=histories(100, 30, derandomize=True))
 
 
 def test_the_model_notices_acknowledging_more_than_was_sent(world: World, clock: MovableClock) -> None:
