@@ -32,7 +32,7 @@ from app.world import open_world
 
 LOGGER = logging.getLogger(__name__)
 
-PORT_FREE_WITHIN_S = 3.0
+PORT_FREE_WITHIN_S = 5.0
 FINISH_REQUESTS_S = 25
 CHORES = (mail.deliver_next_mail, webhooks.deliver_due)
 JOBS = (

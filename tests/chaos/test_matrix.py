@@ -34,6 +34,7 @@ class Scene:
     place: Stage
     iphone: ApplePhone
     android: GooglePhone
+    interpreter: int = 0
 
     def card(self) -> "Holder":
         card = self.place.member(f"Member {uuid.uuid4().hex[:6]}")
@@ -42,15 +43,27 @@ class Scene:
 
     def restart(self, role: str, failpoint: str = "") -> None:
         """End a process and start it again, armed or not."""
+        if role == "web":
+            self.place.product.wait_ready()  # a server killed while it starts its interpreter leaves that one behind
         if self.place.product.processes[role].poll() is None:
             self.place.product.processes[role].send_signal(signal.SIGCONT)
             self.place.product.kill(role)
         self.place.product.begin(role, TESSERA_FAILPOINT=failpoint)
         if role == "web":
+            self.interpreter = wait_for(self._interpreter_of_web)
             self.place.product.wait_ready()
+
+    def _interpreter_of_web(self) -> int | None:
+        """The web server's own process runs no Python of ours: it starts the one that does, again if it dies."""
+        threads = Path(f"/proc/{self.place.product.processes['web'].pid}/task")
+        children = [int(child) for one in threads.glob("*/children") for child in one.read_text().split()]
+        return children[0] if children else None
 
     def died(self, role: str) -> None:
         """The process ended at its point, by the signal that was ordered."""
+        if role == "web":
+            wait_for(lambda: not Path(f"/proc/{self.interpreter}/cmdline").exists(), 60)
+            return
         process = self.place.product.processes[role]
         wait_for(lambda: process.poll() is not None, 60)
         assert process.returncode == -signal.SIGKILL
