@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from app import logs, settings
 from app.alarms import service as alarms
 from app.db import Database
-from app.delivery import nodes, snapshots
+from app.delivery import nodes, sample, snapshots
 from app.delivery.scheduler import Job
 from app.delivery.service import Duties, serve
 from app.enrolment import mail
@@ -34,7 +34,7 @@ LOGGER = logging.getLogger(__name__)
 
 PORT_FREE_WITHIN_S = 5.0
 FINISH_REQUESTS_S = 25
-CHORES = (mail.deliver_next_mail, webhooks.deliver_due)
+CHORES = (mail.deliver_next_mail, webhooks.deliver_due, sample.look_at_one)
 JOBS = (
     Job(name="alarms", every_s=10, work=alarms.evaluate),
     Job(name="snapshots", every_s=5, work=snapshots.take),

@@ -133,6 +133,12 @@ def _counting(kind: str) -> Executable:
     )
 
 
+def was_slowed(session: Session, sender_id: int, *, now_ms: int) -> bool:
+    """Whether the vendor said "too fast" within the last day."""
+    slowed_at = session.scalar(select(Sender.slowed_at).where(Sender.id == sender_id)) or 0
+    return now_ms - slowed_at < rules.DAY_MS
+
+
 def begin_probe(session: Session, sender_id: int, *, now_ms: int) -> bool | None:
     """Whether the sender's breaker is closing and this caller may try one row.
 

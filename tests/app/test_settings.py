@@ -89,7 +89,7 @@ def test_every_setting_that_can_be_wrong_has_a_wrong_value_above() -> None:
         ("TESSERA_GOOGLE_RATE", "1000", "google_rate", 1000),
         ("TESSERA_WEB_THREADS", "", "web_threads", 4),
         ("TESSERA_WEB_PROCESSES", "4", "web_processes", 4),
-        ("TESSERA_WEBHOOK_ALLOW", "Hooks.internal:8443, [::1]:9000", "webhook_allow", {"hooks.internal:8443", "::1:9000"}),
+        ("TESSERA_WEBHOOK_ALLOW", "Hooks.here:8443, [::1]:9000", "webhook_allow", {"hooks.here:8443", "::1:9000"}),
     ],
 )
 def test_a_right_value_is_taken(name: str, value: str, field: str, kept: object) -> None:

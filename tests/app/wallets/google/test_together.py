@@ -64,6 +64,32 @@ def test_bulk_changes_of_many_cards_are_one_call(together: Stage) -> None:
     assert all(up_to_date(together, one) for one in cards)
 
 
+def next_free_ms(stage: Stage) -> float:
+    with stage.world.database.reading() as session:
+        return session.scalars(select(Sender.next_free)).one() / 1000
+
+
+def test_a_batch_costs_one_call_of_the_budget_until_google_says_too_fast(together: Stage) -> None:
+    slow = replace(together.world, settings=replace(together.world.settings, google_rate=1, google_batch_weight="one"))
+    cards = saved_cards(together)
+    objects = GoogleChannel(slow)
+    together.engine = Engine(world=slow, channels={"google": objects})
+    bulk(together, cards, 30)
+    together.clock.advance(seconds=60)
+
+    together.engine.drain("google", Lane.BULK)
+
+    now_ms = together.clock().timestamp() * 1000
+    assert [balance(together, one) for one in cards] == [30] * CARDS
+    assert next_free_ms(together) < now_ms + 2_000, "six cards took the time of one call"
+    with together.world.database.unit_of_work() as session:
+        session.execute(update(Sender).values(slowed_at=int(now_ms) - 120_000))
+    bulk(together, cards, 31)
+    together.clock.advance(seconds=60)
+    together.engine.drain("google", Lane.BULK)
+    assert sum(balance(together, one) == 31 for one in cards) == 1, "each card is a call again"
+
+
 def test_a_change_at_a_till_goes_alone(together: Stage) -> None:
     cards = saved_cards(together, 2)
     for card_id in cards:
@@ -265,7 +291,7 @@ def test_a_daily_sample_finds_what_google_no_longer_holds_and_writes_it_again(st
 def test_the_sample_goes_round_and_waits_while_the_budget_is_needed(stage: Stage) -> None:
     first, second = saved_cards(stage, 2)
     with stage.world.database.unit_of_work() as session:
-        session.execute(update(Sender).values(next_free=2**45))
+        session.execute(update(Sender).values(next_free=2**55))
     assert not sample.look_at_one(stage.world)
     with stage.world.database.unit_of_work() as session:
         session.execute(update(Sender).values(next_free=0))
