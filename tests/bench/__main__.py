@@ -1,45 +1,57 @@
-"""`python -m tests.bench`: every figure beside its limit, measured in the same run. Writes nothing into the tree."""
+"""`python -m tests.bench [NAMES]`: every figure beside its limit, measured in the same run.
 
+Without names everything is measured, with the shorter of the campaigns; `python -m tests.bench.scale --cards 1000000`
+is the longer.
+"""
+
+import argparse
 import os
 import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import passkit, sales, signing
+from tests.bench import apns, fanout, passkit, sales, scale, signing, tills
 from tests.journeys.stage import stage
 
-MEMBERS = 200
 
-
-def main() -> int:
-    began = time.monotonic()
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
-    _section("Signing passes")
-    for line in signing.run():
-        print(line, flush=True)
+def till_to_phones() -> Iterator[str]:
+    """One web and one delivering process on SQLite, with sandbox wallets."""
     with (
         tempfile.TemporaryDirectory(prefix="tessera-bench-") as folder,
         stage(Path(folder), f"sqlite:///{folder}/tessera.db") as place,
     ):
-        _section("From the till to the phones (SQLite, one web and one delivering process, sandbox wallets)")
-        for line in sales.till_to_phones(place):
-            print(line, flush=True)
-        cards = [place.member(f"Member {number}") for number in range(MEMBERS)]
-        _section("Earning through the API (commits of SQLite with full durability)")
-        for line in sales.earn(place, cards):
-            print(line, flush=True)
-        _section("The phones' web service (load generator on the same machine, delivery stopped)")
-        place.product.kill("deliver")
-        for line in passkit.figures(place, cards):
+        yield from sales.till_to_phones(place)
+
+
+SECTIONS: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
+    "signing": ("Signing passes", signing.run),
+    "apns": ("Pushes on one connection, against servers that are not ours where they are installed", apns.run),
+    "fanout": ("From due rows in the database to settled rows", fanout.run),
+    "phones": ("From the till to the phones", till_to_phones),
+    "tills": ("Earning at the till", tills.run),
+    "herd": ("The phones' web service", passkit.run),
+    "scale": ("A campaign, what a till feels of it, and what size does", scale.run),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAMES", help=", ".join(SECTIONS))
+    chosen = parser.parse_args().names or list(SECTIONS)
+    if unknown := set(chosen) - set(SECTIONS):
+        parser.error(f"there is no {sorted(unknown)[0]}; there are {', '.join(SECTIONS)}")
+    began = time.monotonic()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+    for name in chosen:
+        title, lines = SECTIONS[name]
+        print(f"\n{title}\n{'-' * len(title)}", flush=True)
+        for line in lines():
             print(line, flush=True)
     print(f"\n{time.monotonic() - began:.0f} s in all; load average now {os.getloadavg()[0]:.1f}")
     return 0
-
-
-def _section(title: str) -> None:
-    print(f"\n{title}\n{'-' * len(title)}", flush=True)
 
 
 if __name__ == "__main__":
