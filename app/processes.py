@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
-from app.settings import child_environ
+from app import settings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,9 +45,11 @@ class Child:
 def end_with_parent() -> None:
     """End this process when the one that started it dies, however it dies.
 
-    After a `kill -9` of the parent nothing must go on listening or sending beside whatever is started next.
+    After a `kill -9` of the parent nothing must go on listening or sending beside whatever is started next. The parent
+    may be gone before this is called, while the process was still loading: then who started it is no longer its parent.
     """
-    parent = os.getppid()
+    starter = multiprocessing.parent_process()
+    parent = starter.pid if starter is not None else settings.parent_pid() or os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -80,7 +82,7 @@ def start(child: Child) -> None:
     """Start a child now."""
     command = [sys.executable, *child.arguments]
     out = subprocess.DEVNULL if child.quiet else None
-    child.process = subprocess.Popen(command, env=child_environ(child.environ), stdout=out)
+    child.process = subprocess.Popen(command, env=settings.child_environ(child.environ), stdout=out)
     child.started = time.monotonic()
 
 

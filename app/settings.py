@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from app.errors import ConfigurationError
 
 PREFIX = "TESSERA_"
+STARTED_BY = "_TESSERA_STARTED_BY"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LONGEST_PATH_SHOWN = 200
 
@@ -351,4 +352,9 @@ def checked_database_url(text: str) -> str:
 
 def child_environ(over: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that this one starts, with some settings of its own."""
-    return {**os.environ, **over}
+    return {**os.environ, **over, STARTED_BY: str(os.getpid())}
+
+
+def parent_pid() -> int | None:
+    """The process that started this one with `child_environ`, alive or not; None if a person or a supervisor did."""
+    return int(os.environ.get(STARTED_BY, "0")) or None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
+from app import settings
 from app.delivery import broker
 from app.delivery.celery_runner import CeleryRunner
 from app.delivery.channels import open_channels
@@ -55,7 +56,7 @@ def serve(world: World, duties: Duties) -> int:
     """
     ended = threading.Event()
     _end_on_signals(ended)
-    parent = os.getppid()
+    parent = settings.parent_pid() or os.getppid()
     process = Process(world, duties)
     if duties.worker:
         spare_the_collector()

@@ -65,9 +65,7 @@ root.addEventListener("input", (event) => {
 const isTyping = () => document.activeElement?.matches("input, textarea, select");
 
 function pick(digit) {
-  root.querySelectorAll("[data-pick]:not(:disabled)").forEach((button) => {
-    if (button.dataset.pick === digit) button.click();
-  });
+  root.querySelector(`[data-pick="${digit}"]:not(:disabled)`)?.click();
 }
 
 const ACTIONS = {

@@ -117,6 +117,23 @@ def test_after_a_kill_of_the_parent_nobody_listens_and_it_can_be_started_again_a
     assert not listens(shell.port)
 
 
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_a_child_whose_parent_died_while_it_was_loading_ends_by_itself(
+    role: str, tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    shell = Shell(tmp_path / "installation")
+    (shell.folder / "var").mkdir()
+    (shell.folder / "var" / "tessera.db").write_bytes(migrated_sqlite.read_bytes())
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+
+    orphan = shell.begin(role, env={"_TESSERA_STARTED_BY": str(gone.pid)})
+
+    orphan.communicate(timeout=30)
+    assert not shell.is_ready()
+    shell.close()
+
+
 def test_a_port_in_use_ends_the_start_with_one_line(tmp_path: Path, migrated_sqlite: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -283,6 +283,7 @@ def test_an_unclear_amount_is_answered_by_a_digit(page: Page, shop: Shop) -> Non
     page.locator("#f-amount").fill("1.250")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Which amount is meant?")).to_be_visible()
+    expect(page.locator('[data-pick="1"]')).to_have_count(1)  # a digit must not mean an amount and a reward at once
 
     page.keyboard.press("1")
 
