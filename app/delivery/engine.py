@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import failpoints
@@ -145,9 +146,14 @@ class Engine:
         return self.world.database.is_sqlite or self.world.clock is not system_clock
 
     def _prepare(self, claim: Claim) -> tuple[list[Errand], list[Result]]:
-        """Read the faces after the claim. One card that cannot be drawn must not hold up the others of its batch."""
+        """Read the faces after the claim. One card that cannot be drawn must not hold up the others of its batch.
+
+        If it is the database that does not answer, no card is at fault: all keep their lease until it runs out.
+        """
         try:
             return self._read(claim), []
+        except OperationalError:
+            raise
         except Exception:
             log.exception("preparing a batch failed; going on row by row", extra={"channel": claim.channel})
         errands: list[Errand] = []
@@ -155,6 +161,8 @@ class Engine:
         for target in claim.rows:
             try:
                 errands += self._read(replace(claim, rows=[target]))
+            except OperationalError:
+                raise
             except Exception:
                 log.exception("this row cannot be prepared and is parked", extra={"target": target.id})
                 blank = Errand(claim, target, target.done, None)

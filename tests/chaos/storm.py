@@ -80,9 +80,9 @@ def rage(place: Stage, plan: Plan) -> Aftermath:
         till.start()
     _deal(trouble, plan, began)
     took_s = time.monotonic() - began
-    wrong = _close(tills)
+    wrong = _close(tills, trouble)
     calm = time.monotonic()
-    wrong += _calm(place, held, books)
+    wrong += _calm(trouble, held, books)
     return Aftermath(
         sales=len(books.transactions),
         repeats=books.repeats,
@@ -110,14 +110,16 @@ def _deal(trouble: Trouble, plan: Plan, began: float) -> None:
     killed = 0
     while time.monotonic() - began < plan.seconds if plan.kills is None else killed < plan.kills:
         time.sleep(trouble.dice.uniform(*plan.pause_s))
+        trouble.supervise()
         trouble.kill() if plan.only_kills else trouble.something()
         killed = sum(count for what, count in trouble.dealt.items() if what.startswith("kill "))
 
 
-def _close(tills: list[Till]) -> list[str]:
+def _close(tills: list[Till], trouble: Trouble) -> list[str]:
     for till in tills:
         till.closing.set()
     for till in tills:
+        trouble.supervise()
         till.join(90)
     stuck = [till.name for till in tills if till.is_alive()]
     for till in tills:
@@ -125,14 +127,17 @@ def _close(tills: list[Till]) -> list[str]:
     return [f"{name} was never told what became of its sale" for name in stuck]
 
 
-def _calm(place: Stage, held: list[Held], books: Books) -> list[str]:
+def _calm(trouble: Trouble, held: list[Held], books: Books) -> list[str]:
     """Wait until nothing is owed, then compare what the tills, the service, its books and the phones say."""
+    place = trouble.place
+    trouble.supervise()
     place.sandbox.apns.clear_faults()
     place.sandbox.google.faults.clear()
     place.product.wait_ready()
     deadline = time.monotonic() + CALM_WITHIN_S
     while time.monotonic() < deadline and not all(one.is_current(books.points[one.number]) for one in held):
         time.sleep(0.2)
+        trouble.supervise()
     wrong = []
     for one in held:
         told = books.points[one.number]

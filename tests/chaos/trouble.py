@@ -51,6 +51,12 @@ class Trouble:
         self.place.product.begin(role)
         self.dealt[f"kill {role}"] += 1
 
+    def supervise(self) -> None:
+        """Start again whatever ended by itself, as a supervisor would; a database that is away ends who starts then."""
+        for role in self.roles:
+            if self.place.product.processes[role].poll() is not None:
+                self.place.product.begin(role)
+
     def something(self) -> None:
         """A kill half of the time, something else the other half."""
         others: list[Callable[[], None]] = [self._freeze]

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app import trace
 from app.delivery import book, nodes, queries, steps
@@ -173,6 +174,22 @@ def test_a_card_that_cannot_be_drawn_does_not_hold_up_its_batch(
     assert sorted(vendor.shows) == [1, 3]
     assert [kit.target(one).state for one in ids] == ["live", "parked", "live"]
     assert "cannot be prepared" in caplog.text
+
+
+def test_rows_are_not_blamed_for_a_database_that_goes_away_while_they_are_prepared(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock
+) -> None:
+    ids = dirty(kit, 2)
+    vendor.outage = OperationalError("SELECT 1", {}, ConnectionError("server closed the connection unexpectedly"))
+    clock.advance(seconds=1)
+    with pytest.raises(OperationalError):
+        engine.drain("apple", Lane.URGENT)
+    vendor.outage = None
+
+    assert [kit.target(one).state for one in ids] == ["live", "live"]
+    clock.advance(minutes=1)
+    engine.drain("apple", Lane.URGENT)
+    assert sorted(vendor.shows) == [1, 2]
 
 
 def test_a_wrong_credential_stops_the_sender_and_costs_no_row_its_place(

@@ -35,6 +35,7 @@ class Vendor:
     batches: list[list[int]] = field(default_factory=list)
     told: list[Result] = field(default_factory=list)
     poisoned: set[int] = field(default_factory=set)
+    outage: Exception | None = None
     secret: str = "one"
     during_push: Callable[[], None] | None = None
     during_prepare: Callable[[], None] | None = None
@@ -47,6 +48,8 @@ class Vendor:
         if self.during_prepare:
             act, self.during_prepare = self.during_prepare, None
             act()
+        if self.outage:
+            raise self.outage
         if self.poisoned & {one.address_id for one in claim.rows}:
             raise ValueError("this card cannot be drawn")
         ids = [one.card_id for one in claim.rows]
