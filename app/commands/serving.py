@@ -98,7 +98,7 @@ def web(_arguments: argparse.Namespace) -> int:
         respawn_interval=0.2,
         workers_kill_timeout=FINISH_REQUESTS_S,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     )
     stop = _drained(server.signal_handler_interrupt, chosen.drain_s)
     server.signal_handler_interrupt = stop  # type: ignore[method-assign]  # granian knows no other way
