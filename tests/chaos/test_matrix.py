@@ -48,8 +48,12 @@ class Scene:
         if self.place.product.processes[role].poll() is None:
             self.place.product.processes[role].send_signal(signal.SIGCONT)
             self.place.product.kill(role)
+        log = self.place.folder / f"{role}.log"
+        started = log.read_text().count(f"{role} started")
         self.place.product.begin(role, TESSERA_FAILPOINT=failpoint)
-        if role == "web":
+        if role != "web":  # until it is there, the others do its work
+            wait_for(lambda: log.read_text().count(f"{role} started") > started, 60)
+        else:
             self.interpreter = wait_for(self._interpreter_of_web)
             self.place.product.wait_ready()
 
@@ -58,6 +62,17 @@ class Scene:
         threads = Path(f"/proc/{self.place.product.processes['web'].pid}/task")
         children = [int(child) for one in threads.glob("*/children") for child in one.read_text().split()]
         return children[0] if children else None
+
+    def mend(self) -> None:
+        """Whatever the last test left behind: every process runs, none is frozen, and no second worker stands by."""
+        if "worker-2" in self.place.product.processes:
+            self.place.product.kill("worker-2")
+            del self.place.product.processes["worker-2"]
+        for role, process in list(self.place.product.processes.items()):
+            process.send_signal(signal.SIGCONT)
+            if process.poll() is not None:
+                self.place.product.begin(role)
+        self.place.product.wait_ready()
 
     def died(self, role: str) -> None:
         """The process ended at its point, by the signal that was ordered."""
@@ -130,6 +145,11 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Scene(place, place.iphone(retry_delays_s=PATIENT), place.android())
 
 
+@pytest.fixture(autouse=True)
+def mended(scene: Scene) -> None:
+    scene.mend()
+
+
 @pytest.mark.parametrize("point", ["sale.begun", "sale.entry_written", "sale.before_commit", "sale.committed"])
 def test_a_sale_that_dies_is_repeated_with_its_key_and_counts_once(scene: Scene, point: str) -> None:
     holder = scene.card()
@@ -167,34 +187,27 @@ def test_a_worker_that_dies_holding_rows_is_replaced_and_every_phone_is_told(sce
 
 def test_a_change_between_send_and_settle_is_sent_as_well(scene: Scene) -> None:
     holder = scene.card()
-    scene.restart("worker", "push.done=stop")
-    holder.earn(1)
-    scene.froze("worker")
+    points = change_behind_a_frozen_worker(scene, holder)
 
-    holder.earn(2)
     scene.thaw("worker")
 
-    holder.becomes_current(3)
-    scene.restart("worker")
+    holder.becomes_current(points)
 
 
 def test_a_worker_that_froze_for_longer_than_its_lease_does_no_harm_when_it_wakes(scene: Scene) -> None:
     holder = scene.card()
-    scene.restart("worker", "push.done=stop")
-    holder.earn(1)
-    scene.froze("worker")
-    holder.earn(5)
+    points = change_behind_a_frozen_worker(scene, holder)
 
     scene.place.product.begin("worker-2")
-    holder.becomes_current(6)
+    holder.becomes_current(points)
     scene.thaw("worker")
 
     time.sleep(1)
-    holder.becomes_current(6)
+    holder.becomes_current(points)
     scene.place.product.kill("worker-2")
     scene.restart("worker")
     holder.earn(1)
-    holder.becomes_current(7)
+    holder.becomes_current(points + 1)
 
 
 @pytest.mark.parametrize("kind", [FaultKind.SILENT, FaultKind.GOAWAY, FaultKind.DROP, FaultKind.LOST_ANSWER])
@@ -262,6 +275,30 @@ def test_a_registration_that_dies_is_repeated_by_the_phone_and_misses_nothing(sc
 def test_at_the_end_the_books_add_up(scene: Scene) -> None:
     assert "adds up" in scene.place.product.tessera("ledger", "verify")
     assert "whole" in scene.place.product.tessera("audit", "verify")
+
+
+def change_behind_a_frozen_worker(scene: Scene, holder: Holder) -> int:
+    """Freeze the worker between send and settle and sell meanwhile; the points the card has then.
+
+    Apple's row and Google's have threads of their own: the one may freeze while the other is writing, and then SQLite
+    lets nobody write until it thaws. That is another story, so the worker is frozen again.
+    """
+    points = 0
+    for _ in range(20):
+        scene.restart("worker", "push.done=stop")
+        points += sold(holder, 1)
+        scene.froze("worker")
+        if more := sold(holder, 2):
+            return points + more
+    raise AssertionError("the worker was writing each time")
+
+
+def sold(holder: Holder, points: int) -> int:
+    """One try at a sale: the points that were booked."""
+    answer = holder.earn(points)
+    assert answer is not None
+    assert answer.status_code in {201, 503}, answer.text
+    return points if answer.ok else 0
 
 
 @contextmanager

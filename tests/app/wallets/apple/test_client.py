@@ -20,7 +20,8 @@ from app.wallets.apple.tokens import ProviderTokens
 from passes.outcome import Outcome
 from tests.app.wallets.apple.conftest import PASS_TYPE, TEAM
 
-DEADLINE_S = 1.5
+DEADLINE_S = 20.0  # a loaded machine answers late, and that is not what is tested
+SHORT_S = 1.5
 
 
 @pytest.fixture
@@ -125,8 +126,9 @@ def test_the_reason_in_the_body_is_read(
 
 
 def test_a_silent_apns_is_given_up_and_its_connection_replaced(
-    client: ApnsClient, phones: Phones, sandbox: Sandbox
+    access: Access, phones: Phones, sandbox: Sandbox
 ) -> None:
+    client = ApnsClient(access, deadline_s=SHORT_S)
     wakes = phones(5)
     send(client, wakes)
     made = sandbox.apns.connections_made
@@ -140,6 +142,7 @@ def test_a_silent_apns_is_given_up_and_its_connection_replaced(
     time.sleep(1.05)
     assert outcomes(send(client, wakes)) == [Outcome.DELIVERED] * 5
     assert sandbox.apns.connections_made == made + 1
+    client.close()
 
 
 def test_a_cut_connection_is_worth_another_try(client: ApnsClient, phones: Phones, sandbox: Sandbox) -> None:
