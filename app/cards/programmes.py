@@ -138,8 +138,10 @@ def change_design(session: Session, programme: Programme, design: Design, *, now
 
 def redesigned(session: Session, programme: Programme, *, now: datetime) -> None:
     """Tell every phone of the programme that something they all show has changed."""
-    programme.design_version += 1
+    # raised by the database itself: another editor may have raised what was read here
+    programme.design_version = Programme.design_version + 1
     session.flush()
+    session.refresh(programme, ["design_version"])
     expansion.start(session, programme_id=programme.id, reason="design", now=now)
     outbox.raise_classes(session, programme_id=programme.id, lane=Lane.NORMAL, now_ms=milliseconds(now))
 

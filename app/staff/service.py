@@ -123,6 +123,7 @@ def change_password(session: Session, staff: Staff, *, old: str, new: str, now: 
 
     Raises: Unprocessable with `errors` for `old` or `new`.
     """
+    session.refresh(staff, with_for_update=True)  # of two changes at once the second must know the first's password
     if not passwords.matches(staff.password_hash, old):
         raise _refused("wrong_password", "old", "This is not your present password.")
     problem = rules.password_problem(new, staff.email)
@@ -141,6 +142,7 @@ def sign_out(session: Session, staff_id: int) -> None:
 
 def deactivate(session: Session, staff: Staff, *, actor: str, now: datetime) -> None:
     """End a person's access at once; what they did stays theirs."""
+    session.refresh(staff, with_for_update=True)
     staff.active = False
     staff.session_epoch += 1
     audit.record(session, actor=actor, action="staff_deactivated", subject=f"staff:{staff.public_id}", now=now)

@@ -1,5 +1,7 @@
 """Programmes, tiers and stores: made whole or refused by field."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -168,3 +170,39 @@ def test_a_new_look_comes_to_every_card_in_steps_that_a_crash_does_not_repeat(
         assert (run.status, run.touched, run.reason, run.finished_at) == ("done", 3, "design", clock())
     assert rounds == 2
     assert programme.design["background_color"] == "#000000"
+
+
+def test_two_editors_who_read_the_same_look_make_two_looks_of_it(any_world: World) -> None:
+    with any_world.database.unit_of_work() as session:
+        factories.programme(session)
+    editors = [_read_programme(any_world) for _ in range(2)]
+
+    for editor in editors:
+        with any_world.database.unit_of_work() as session:
+            session.add(editor)
+            programmes.redesigned(session, editor, now=any_world.clock())
+
+    assert [editor.design_version for editor in editors] == [2, 3]
+    assert _read_programme(any_world).design_version == 3
+
+
+def test_stores_added_at_once_are_all_counted_as_looks(any_world: World) -> None:
+    with any_world.database.unit_of_work() as session:
+        factories.programme(session)
+    gate = threading.Barrier(6)
+
+    def add(name: str) -> None:
+        gate.wait()
+        with any_world.database.unit_of_work() as session:
+            row = session.scalars(select(Programme)).one()
+            factories.store(session, row, name, latitude=41.0, longitude=29.0)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, [f"Branch {number}" for number in range(6)]))
+
+    assert _read_programme(any_world).design_version == 7
+
+
+def _read_programme(world: World) -> Programme:
+    with world.database.reading() as session:
+        return session.scalars(select(Programme)).one()

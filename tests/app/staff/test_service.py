@@ -144,3 +144,41 @@ def test_every_role_has_a_home_and_the_owner_may_everything() -> None:
     assert all(rules.may("owner", roles) for roles in (rules.TILL, rules.MARKETING, rules.ADMIN))
     assert not rules.may("cashier", rules.ADMIN)
     assert rules.may("cashier", ())
+
+
+def test_of_two_changes_of_a_password_at_once_the_second_must_know_the_first(any_world: World) -> None:
+    with any_world.database.unit_of_work() as session:
+        factories.staff(session)
+    windows = [_read_staff(any_world) for _ in range(2)]
+    now = any_world.clock()
+
+    with any_world.database.unit_of_work() as session:
+        session.add(windows[0])
+        service.change_password(session, windows[0], old=factories.PASSWORD, new="the owner's new one", now=now)
+    with any_world.database.unit_of_work() as session:
+        session.add(windows[1])
+        with pytest.raises(Unprocessable) as refusal:
+            service.change_password(session, windows[1], old=factories.PASSWORD, new="a thief's new one", now=now)
+
+    assert refusal.value.code == "wrong_password"
+    assert passwords.matches(_read_staff(any_world).password_hash, "the owner's new one")
+
+
+def test_ending_access_ends_a_session_that_began_since_the_person_was_read(any_world: World) -> None:
+    with any_world.database.unit_of_work() as session:
+        factories.staff(session)
+    stale = _read_staff(any_world)
+    with any_world.database.unit_of_work() as session:
+        service.sign_out(session, stale.id)
+    since = _read_staff(any_world).session_epoch
+
+    with any_world.database.unit_of_work() as session:
+        session.add(stale)
+        service.deactivate(session, stale, actor="cli", now=any_world.clock())
+
+    assert _read_staff(any_world).session_epoch == stale.session_epoch == since + 1
+
+
+def _read_staff(world: World) -> Staff:
+    with world.database.reading() as session:
+        return session.scalars(select(Staff)).one()
