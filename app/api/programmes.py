@@ -61,7 +61,7 @@ def create_reward(call: Call) -> Body:
     """Put something that points buy into the catalogue."""
     body = dict(call.body)
     programme = call.programme(body.pop("programme"))
-    reward = ledger.add_reward(call.session, programme.id, now=call.now, **body)
+    reward = ledger.add_reward(call.session, programme, now=call.now, **body)
     call.record("reward_created", f"reward:{reward.public_id}", points=reward.points)
     return shapes.reward(reward, programme.public_id)
 

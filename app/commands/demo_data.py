@@ -139,7 +139,7 @@ def _rewards(session: Session, programme: Programme, now: datetime) -> None:
         ("A slice of cake", 75, {"tr": "Bir dilim pasta", "id": "Sepotong kue"}),
         ("A bag of beans", 250, {"tr": "Bir paket çekirdek", "id": "Sebungkus biji kopi"}),
     ):
-        ledger.add_reward(session, programme.id, name=name, points=points, texts=texts, now=now)
+        ledger.add_reward(session, programme, name=name, points=points, texts=texts, now=now)
 
 
 def _members(session: Session, programme: Programme, stores: list[Store], now: datetime) -> None:

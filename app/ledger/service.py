@@ -14,7 +14,9 @@ from sqlalchemy import Executable, and_, bindparam, func, insert, or_, select, t
 from sqlalchemy.orm import Session
 
 from app import failpoints, ids, trace
-from app.db import insert_if_new, table_of
+from app.cards import programmes
+from app.cards.models import Programme
+from app.db import insert_if_new, rows_changed, table_of
 from app.errors import Conflict, NotFound, Unprocessable
 from app.ledger.held import POINTS, Held, HeldAccount
 from app.ledger.models import Account, Entry, Posting, Reward
@@ -110,9 +112,15 @@ def rewards(session: Session, programme_id: int) -> list[Reward]:
 
 
 def add_reward(
-    session: Session, programme_id: int, *, name: str, points: int, now: datetime, texts: dict[str, str] | None = None
+    session: Session,
+    programme: Programme,
+    *,
+    name: str,
+    points: int,
+    now: datetime,
+    texts: dict[str, str] | None = None,
 ) -> Reward:
-    """Put something into the catalogue.
+    """Put something into the catalogue, and bring it to all cards: they show what points buy.
 
     Raises: Unprocessable `invalid_reward`.
     """
@@ -125,15 +133,30 @@ def add_reward(
         raise Unprocessable("invalid_reward", " ".join(errors.values()), errors=errors)
     reward = Reward(
         public_id=ids.public_id("rwd"),
-        programme_id=programme_id,
+        programme_id=programme.id,
         name=name.strip(),
         points=points,
         texts=texts or {},
         created_at=now,
     )
     session.add(reward)
-    session.flush()
+    programmes.redesigned(session, programme, now=now)
     return reward
+
+
+def end_reward(session: Session, programme: Programme, public_id: str, *, now: datetime) -> tuple[Reward, bool]:
+    """Take something out of the catalogue and off the cards; what was redeemed stays. Whether it was in it.
+
+    Raises: NotFound `unknown_reward`.
+    """
+    query = select(Reward).where(Reward.public_id == public_id, Reward.programme_id == programme.id)
+    reward = session.scalars(query).one_or_none()
+    if reward is None:
+        raise NotFound("unknown_reward", "There is no such reward in this programme.")
+    was_active = rows_changed(session, update(Reward).where(Reward.id == reward.id, Reward.active).values(active=False))
+    if was_active:
+        programmes.redesigned(session, programme, now=now)
+    return reward, bool(was_active)
 
 
 def earn(

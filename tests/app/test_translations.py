@@ -216,7 +216,7 @@ def card(world: World, clock: MovableClock) -> Card:
         programme = factories.programme(session)
         store = factories.store(session, programme)
         made = factories.card(session, programme, email="ayse@example.com")
-        ledger.add_reward(session, programme.id, name="Simit", points=20, now=now)
+        ledger.add_reward(session, programme, name="Simit", points=20, now=now)
         draft = offers.OfferDraft(
             programme=programme, title="Çay", body="Bir çay", texts={}, starts_at=now, ends_at=now.replace(day=30),
             timezone="Europe/Istanbul", tier=None, announce=True, limit_per_card=1, limit_total=None,

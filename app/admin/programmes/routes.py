@@ -17,10 +17,9 @@ from app.admin.programmes.forms import RewardForm, StoreForm
 from app.admin.texts import gettext
 from app.cards import programmes
 from app.cards.models import Card, Programme, Store, Tier
-from app.errors import Conflict, NotFound, Unprocessable
+from app.errors import Conflict, Unprocessable
 from app.i18n import LANGUAGES, NAMES, page_language
 from app.ledger import service as ledger
-from app.ledger.models import Reward
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
 from app.web import world
@@ -149,11 +148,10 @@ def add_reward(slug: str) -> AnyResponse:
         with parts.database.unit_of_work() as writing:
             row = writing.get_one(Programme, programme.id, with_for_update=True)
             made = ledger.add_reward(
-                writing, row.id, name=form.name, points=form.points, texts=form.texts, now=parts.clock()
+                writing, row, name=form.name, points=form.points, texts=form.texts, now=parts.clock()
             )
             after = {"reward": made.public_id, "name": made.name, "points": made.points}
             _note(writing, row, "reward_added", after=after)
-            programmes.redesigned(writing, row, now=parts.clock())
     except Unprocessable as problem:
         errors = words.field_errors(problem, forms.words_for_reward())
         return _rewards_page(programme, errors, request.form, status=problem.status)
@@ -168,14 +166,9 @@ def end_reward(slug: str, reward_id: str) -> AnyResponse:
     parts, programme = world(), _programme(slug)
     with parts.database.unit_of_work() as writing:
         row = writing.get_one(Programme, programme.id, with_for_update=True)
-        query = select(Reward).where(Reward.public_id == reward_id, Reward.programme_id == row.id)
-        found = writing.scalars(query).one_or_none()
-        if found is None:
-            raise NotFound("unknown_reward", "There is no such reward in this programme.")
-        if found.active:
-            found.active = False
+        found, was_active = ledger.end_reward(writing, row, reward_id, now=parts.clock())
+        if was_active:
             _note(writing, row, "reward_ended", after={"reward": found.public_id, "name": found.name})
-            programmes.redesigned(writing, row, now=parts.clock())
     flash(gettext("%(name)s is no longer offered.", name=found.name), "good")
     return redirect(url_for("admin_programmes.rewards", slug=slug), code=303)
 

@@ -158,6 +158,11 @@ def test_a_reward_is_added_shown_and_taken_off(operator: Browser, office: Office
 
     assert "No rewards yet" in page
     assert [len(office.events(action)) for action in ("reward_added", "reward_ended")] == [1, 1]
+    assert office.fresh().design_version == 3
+
+    operator.send(f"/admin/programmes/kahve/rewards/{reward.public_id}/end")
+    assert office.fresh().design_version == 3
+    assert operator.send("/admin/programmes/kahve/rewards/rwd_none/end").status_code == 404
 
 
 @pytest.mark.parametrize(

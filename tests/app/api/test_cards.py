@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.cards.models import Programme
 from app.ledger import service as ledger
 from app.ledger import verify
 from app.offers import service as offers
@@ -26,7 +27,8 @@ def an_offer(world: World, shop: Shop, **over: Any) -> str:
 
 def a_reward(world: World, programme_id: int, points: int = 10) -> str:
     with world.database.unit_of_work() as session:
-        return ledger.add_reward(session, programme_id, name="Coffee", points=points, now=world.clock()).public_id
+        programme = session.get_one(Programme, programme_id)
+        return ledger.add_reward(session, programme, name="Coffee", points=points, now=world.clock()).public_id
 
 
 @pytest.mark.parametrize("write", [str, str.lower, lambda n: f"{n[:4]}-{n[4:8]}-{n[8:]}", lambda n: f"LY1:{n}"])

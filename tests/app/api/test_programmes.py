@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.delivery import steps
 from app.world import World
 from tests.app.api.conftest import Api, Shop, problem
 
@@ -119,6 +120,19 @@ def test_a_faulty_store_is_refused_with_the_field_named(
 
 def test_two_stores_of_one_programme_have_two_names(api: Api) -> None:
     problem(api.post("/stores", {"programme": "kahve", "name": "Kadıköy"}), 409, "store_exists")
+
+
+def test_a_reward_is_brought_to_the_cards_that_show_it(api: Api, shop: Shop, world: World) -> None:
+    while steps.expand(world):
+        pass
+    before = api.get(f"/cards/{shop.card.number}").get_json()["version"]
+
+    api.post("/rewards", {"programme": "kahve", "name": "Free coffee", "points": 80})
+    while steps.expand(world):
+        pass
+
+    assert api.get(f"/cards/{shop.card.number}").get_json()["version"] == before + 1
+    assert api.get(f"/cards/{shop.other_card.number}").get_json()["version"] == 1
 
 
 def test_rewards_are_listed_with_their_prices(api: Api, shop: Shop) -> None:

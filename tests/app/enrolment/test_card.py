@@ -66,8 +66,8 @@ def test_the_page_shows_the_balance_the_offers_and_what_happened(
     earn(world, card, 118_000, receipt="A-1", store=shop)
     add_offer(world, kahve)
     with world.database.unit_of_work() as session:
-        ledger.add_reward(session, kahve.id, name="Free coffee", points=50, now=world.clock())
-        ledger.add_reward(session, kahve.id, name="Bag of beans", points=400, now=world.clock())
+        ledger.add_reward(session, session.merge(kahve), name="Free coffee", points=50, now=world.clock())
+        ledger.add_reward(session, session.merge(kahve), name="Bag of beans", points=400, now=world.clock())
 
     page = visitor.open(f"/c/{card.link}").text
 

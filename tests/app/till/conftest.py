@@ -51,8 +51,8 @@ def shop(world: World, clock: MovableClock) -> Shop:
         card = factories.card(
             session, programme, "Ayşe Yılmaz", email="ayse@example.com", phone="+905321234567", birthday="11-21"
         )
-        reward = ledger.add_reward(session, programme.id, name="Free coffee", points=80, now=now)
-        ledger.add_reward(session, programme.id, name="Cake", points=150, now=now)
+        reward = ledger.add_reward(session, programme, name="Free coffee", points=80, now=now)
+        ledger.add_reward(session, programme, name="Cake", points=150, now=now)
         by = Actor(name="key:import", channel="api")
         counter.earn(session, card, Sale(amount_minor=100_000, currency="TRY"), by=by, now=now)
         cashier = factories.staff(session, "cashier", store=store)

@@ -92,7 +92,7 @@ def test_what_is_not_there_cannot_be_redeemed(till: Till, shop: Shop, what: dict
 def test_another_programme_s_reward_is_not_there(till: Till, shop: Shop) -> None:
     with shop.world.database.unit_of_work() as session:
         other = factories.programme(session, slug="other", name="Other")
-        foreign = ledger.add_reward(session, other.id, name="Theirs", points=1, now=shop.world.clock())
+        foreign = ledger.add_reward(session, other, name="Theirs", points=1, now=shop.world.clock())
 
     assert till.redeem(shop.card, reward=foreign.public_id).status_code == 404
 
