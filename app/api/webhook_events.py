@@ -59,8 +59,15 @@ DATA: dict[str, tuple[str, Shape]] = {
     ),
     kinds.OFFER_REDEEMED: ("An offer was used with a card", _object(card=CARD, offer=TEXT, transaction=TEXT)),
     kinds.CAMPAIGN_FINISHED: (
-        "A change of many cards is over: how many have a new version by it",
-        _object(reason=TEXT, state={"type": "string", "enum": ["done", "stopped"]}, offer=TEXT_OR_NULL, cards=WHOLE),
+        "A change of many cards is over, done or stopped: how many have a new version by it, and how many it did not "
+        "come to (null: they were not counted yet)",
+        _object(
+            reason=TEXT,
+            state={"type": "string", "enum": ["done", "stopped"]},
+            offer=TEXT_OR_NULL,
+            cards=WHOLE,
+            left={"type": ["integer", "null"]},
+        ),
     ),
     kinds.ALARM_RAISED: ("The installation needs somebody; only for webhooks of the whole installation", ALARM),
     kinds.ALARM_CLEARED: ("An alarm is over; only for webhooks of the whole installation", ALARM),

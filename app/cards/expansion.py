@@ -162,10 +162,16 @@ def take(session: Session, turn: Turn, *, now: datetime) -> bool:
 
 
 def _tell(session: Session, expansion: Expansion, now: datetime) -> None:
-    """Say that a bulk change is over; nobody is told of its cards one by one."""
+    """Say that a bulk change is over, and how much of it was done; nobody is told of its cards one by one."""
     if webhooks.listens(session, kinds.CAMPAIGN_FINISHED, expansion.programme_id):
         offer = session.execute(select(OFFER.c.public_id).where(OFFER.c.id == expansion.offer_id)).scalar_one_or_none()
-        data = {"reason": expansion.reason, "state": expansion.status, "offer": offer, "cards": expansion.touched}
+        data = {
+            "reason": expansion.reason,
+            "state": expansion.status,
+            "offer": offer,
+            "cards": expansion.touched,
+            "left": _left(expansion),
+        }
         webhooks.announce(
             session, programme_id=expansion.programme_id, kind=kinds.CAMPAIGN_FINISHED, data=data, now=now
         )
@@ -195,6 +201,13 @@ def halt(session: Session, expansion: Expansion, *, by: str, now: datetime) -> b
     if stopped:
         _tell(session, expansion, now)
     return stopped
+
+
+def _left(expansion: Expansion) -> int | None:
+    """Cards that a change which is over did not come to; None if they were never counted."""
+    if expansion.status == "done":
+        return 0
+    return None if expansion.audience is None else max(0, expansion.audience - expansion.passed)
 
 
 def by_id(session: Session, expansion_id: int) -> Expansion:

@@ -29,6 +29,7 @@ from app.world import World
 from passes.google.callback import CallbackEvent, EventType
 from tests import factories
 from tests.app.webhooks.conftest import House
+from tests.bench import seed
 
 BY = Actor(name="key:test", channel="api")
 
@@ -142,8 +143,35 @@ def test_a_bulk_change_says_how_many_and_nothing_of_each_card(any_house: House) 
     (finished,) = said(house)[before:]
     assert (finished["type"], finished["data"]) == (
         "campaign.finished",
-        {"reason": "design", "state": "done", "offer": None, "cards": 5},
+        {"reason": "design", "state": "done", "offer": None, "cards": 5, "left": 0},
     )
+
+
+def test_a_bulk_change_that_was_stopped_says_so_and_what_it_did_not_come_to(any_house: House) -> None:
+    house = any_house
+    house.listen()
+    now = house.world.clock()
+    chunk = expansion.CHUNK_SQLITE if house.world.database.is_sqlite else expansion.CHUNK_POSTGRES
+    seed.seed(house.world.database, seed.Crowd(programme_id=house.programme.id, cards=chunk + 10), now=now)
+    with house.world.database.unit_of_work() as session:
+        changes = [
+            expansion.start(session, programme_id=house.programme.id, reason=reason, now=now).id
+            for reason in ("design", "offer_started")
+        ]
+    before = len(said(house))
+    with house.world.database.reading() as session:
+        turn = expansion.next_turn(session)
+    assert turn is not None
+    with house.world.database.unit_of_work() as session:
+        expansion.take(session, turn, now=now)
+
+    with house.world.database.unit_of_work() as session:
+        for change in changes:
+            expansion.stop(session, change, by="staff:mary", now=now)
+
+    begun, never_begun = (one["data"] for one in said(house)[before:])
+    assert begun == {"reason": "design", "state": "stopped", "offer": None, "cards": chunk, "left": 11}
+    assert (never_begun["state"], never_begun["cards"], never_begun["left"]) == ("stopped", 0, None)
 
 
 def test_only_who_asked_is_told(house: House) -> None:
