@@ -17,7 +17,7 @@ from app.delivery.models import Node, Turn
 from app.gate import Priority
 from app.offers import service as offers
 from app.offers import timing
-from app.outbox import pace
+from app.outbox import jobs, pace
 from app.outbox.models import Message, Sender, SendLog, Target
 from app.outbox.rules import DAY_MS, Lane
 from app.staff import throttle
@@ -117,7 +117,10 @@ def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
 
 
 def void_leases(world: World) -> int:
-    """Give back what an earlier process had claimed; only on one machine, where no other process is sending."""
+    """Give back what an earlier process had claimed, pushes, mails and webhooks alike; how many.
+
+    Only on one machine, where no other process is sending.
+    """
     if not world.database.is_sqlite:
         return 0
     with world.database.reading() as session:
@@ -128,7 +131,8 @@ def void_leases(world: World) -> int:
         now_ms = milliseconds(world.clock())
         values = {"lease": None, "not_before": now_ms}
         held = update(Target).where(Target.lease.is_not(None)).values(values)
-        return rows_changed(session, held.execution_options(synchronize_session=False))
+        targets = rows_changed(session, held.execution_options(synchronize_session=False))
+        return targets + jobs.void_leases(session, now_ms=now_ms)
 
     return world.database.transact(work)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from app.db import rows_changed
 from app.outbox.models import Message
 
 LONGEST_REASON = 200
@@ -87,6 +88,16 @@ def release(session: Session, jobs: Sequence[Message], *, now_ms: int) -> None:
     ordered = sorted(jobs, key=lambda one: one.id)
     back = {"lease": None, "not_before": now_ms}
     _each(session, [{"k_id": one.id, "k_lease": one.lease, "attempts": one.attempts - 1, **back} for one in ordered])
+
+
+def void_leases(session: Session, *, now_ms: int) -> int:
+    """Make due at once what a process that is gone had claimed for the first time; how many.
+
+    What was tried before keeps its lease: it may be what ends the workers that take it.
+    """
+    held = update(Message).where(Message.state == WAITING, Message.lease.is_not(None), Message.attempts <= 1)
+    values = {"lease": None, "not_before": now_ms}
+    return rows_changed(session, held.values(values).execution_options(synchronize_session=False))
 
 
 def _each(session: Session, rows: Sequence[Mapping[str, object]]) -> None:

@@ -10,7 +10,8 @@ from app.delivery import book, nodes, queries, steps
 from app.delivery.engine import Engine
 from app.delivery.models import Tally
 from app.errors import ConfigurationError
-from app.outbox import pace, switches
+from app.outbox import jobs, pace, switches
+from app.outbox.jobs import Settlement
 from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import LEASE_MS, Lane
 from app.world import World
@@ -324,6 +325,28 @@ def test_leases_of_a_dead_process_are_given_back_at_the_start(kit: Kit, clock: M
     voided = 2 if kit.world.database.is_sqlite else 0
     assert steps.void_leases(kit.world) == voided
     assert len(taken(kit)) == voided
+
+
+def test_a_mail_that_a_dead_process_held_is_given_back_at_the_start_unless_it_may_be_what_killed_it(kit: Kit) -> None:
+    for name in ("tried", "fresh"):
+        with kit.world.database.unit_of_work() as session:
+            jobs.enqueue(session, message_id=name, kind="mail", recipient=b"", body=b"", now_ms=kit.now_ms)
+        if name == "tried":
+            with kit.world.database.unit_of_work() as session:
+                (held,) = jobs.claim(session, kind="mail", limit=1, lease_ms=60_000, now_ms=kit.now_ms)
+                again = Settlement(
+                    message_id=held.id, lease=held.lease or "", state="waiting", not_before=kit.now_ms, reason="busy"
+                )
+                jobs.settle(session, [again], now_ms=kit.now_ms)
+    with kit.world.database.unit_of_work() as session:
+        assert len(jobs.claim(session, kind="mail", limit=2, lease_ms=60_000, now_ms=kit.now_ms)) == 2
+
+    voided = steps.void_leases(kit.world)
+
+    with kit.world.database.unit_of_work() as session:
+        due = jobs.claim(session, kind="mail", limit=2, lease_ms=60_000, now_ms=kit.now_ms)
+        assert [one.id for one in due] == (["fresh"] if kit.world.database.is_sqlite else [])
+    assert voided == len(due)
 
 
 def test_old_records_are_forgotten(kit: Kit, engine: Engine, clock: MovableClock) -> None:
