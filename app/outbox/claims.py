@@ -173,14 +173,14 @@ def settle(
 def _acknowledge(session: Session, claim: Claim, told: Sequence[tuple[int, int]], now_ms: int) -> int:
     if not told:
         return 0
-    kind = session.get_bind().dialect.name
-    pairs: dict[str, Any] = (
-        {"pairs": json.dumps(dict(told))}
+    told, kind = sorted(told), session.get_bind().dialect.name
+    rows: dict[str, Any] = (
+        {"pairs": json.dumps(dict(told)), "k_lease": claim.lease}
         if kind == "sqlite"
-        else {"ids": [id for id, _ in told], "versions": [version for _, version in told]}
+        else {"ids": [id for id, _ in told], "versions": [one for _, one in told], "leases": [claim.lease] * len(told)}
     )
     paced = claim.lane is Lane.BULK and claim.channel == "apple"
-    given = {**pairs, **_moments(session, claim, now_ms), "v_status": 200, "v_reason": "", "k_lease": claim.lease}
+    given = {**rows, **_moments(session, claim, now_ms), "v_status": 200, "v_reason": ""}
     return session.connection().execute(statements.acknowledging(kind, paced=paced), given).rowcount
 
 
