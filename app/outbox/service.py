@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    exists,
     literal,
     or_,
     select,
@@ -42,6 +43,13 @@ __all__ = [
 ]
 
 DIRTY = Target.want > Target.done
+_OTHER = table_of(Target).alias("other")
+_HAS_OTHERS = exists().where(
+    _OTHER.c.channel == Target.channel,
+    _OTHER.c.card_id == Target.card_id,
+    _OTHER.c.id != Target.id,
+    _OTHER.c.state != "gone",
+)
 # run for many rows at once: joined with a list of them, as one statement, SQLite took ten times as long
 _FETCHED = (
     update(table_of(Target))
@@ -51,7 +59,7 @@ _FETCHED = (
         Target.fetched < bindparam("seen"),
         Target.want >= bindparam("seen"),
         # a reminder lowers `done` while it waits, of a phone that had been told
-        or_(Target.done >= bindparam("seen"), Target.lease.is_not(None), Target.trace == REMINDER),
+        or_(Target.done >= bindparam("seen"), Target.lease.is_not(None), Target.trace == REMINDER, ~_HAS_OTHERS),
     )
     .values(fetched=bindparam("seen"), fetched_at=bindparam("at"))
 )
@@ -223,9 +231,11 @@ def retire(session: Session, *, channel: str, address_id: int, card_id: int | No
 
 
 def note_fetched(session: Session, versions: Mapping[int, int], *, now_ms: int, channel: str = "apple") -> None:
-    """Phones downloaded these cards: {card id: version}. A download names no phone: credit those that had been told.
+    """Phones downloaded these cards: {card id: version}.
 
-    A fast phone fetches before the vendor's answer is settled, so one that is just being told counts as well.
+    A download names no phone: of several phones those are credited that had been told. A fast phone fetches before the
+    vendor's answer is settled, so one that is just being told counts as well. The only phone of a card counts always:
+    it may have asked of itself, and then it answers the push by fetching nothing.
     """
     shared = {"at": now_ms, "on": channel}
     rows = [{"seen_card": card_id, "seen": version, **shared} for card_id, version in sorted(versions.items())]

@@ -152,19 +152,34 @@ def test_a_range_wants_what_its_cards_are_now_and_nobody_elses(kit: Kit) -> None
     assert {kit.target(one).lane for one in inside} == {Lane.BULK}
 
 
-def test_a_phone_that_fetched_is_credited_only_if_it_had_been_told(kit: Kit, clock: MovableClock) -> None:
+def test_of_several_phones_those_that_had_been_told_are_credited_with_a_download(kit: Kit) -> None:
     card_id = kit.card(channel="apple")
     version = kit.change(card_id)
     with kit.world.database.unit_of_work() as session:
-        service.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
-    assert kit.target(card_id).fetched == 1
+        told = kit.register(session, card_id, channel="apple", address_id=2, done=version)
+        told.fetched = 1
 
-    clock.advance(seconds=2)
-    claim = kit.claim_one(channel="apple")
-    kit.settle(claim, version)
     with kit.world.database.unit_of_work() as session:
         service.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
-    assert kit.target(card_id).fetched == version
+
+    with kit.world.database.reading() as session:
+        fetched = {one.address_id: one.fetched for one in session.query(Target).filter(Target.card_id == card_id)}
+    assert fetched == {1: 1, 2: version}
+
+
+def test_the_only_phone_of_a_card_is_credited_with_a_download_before_it_was_told(kit: Kit) -> None:
+    card_id = kit.card(channel="apple")
+    version = kit.change(card_id)
+    with kit.world.database.unit_of_work() as session:
+        thrown_away = kit.register(session, card_id, channel="apple", address_id=2, done=1)
+        thrown_away.state = "gone"
+
+    with kit.world.database.unit_of_work() as session:
+        service.note_fetched(session, {card_id: version}, now_ms=kit.now_ms)
+
+    with kit.world.database.reading() as session:
+        fetched = {one.address_id: one.fetched for one in session.query(Target).filter(Target.card_id == card_id)}
+    assert fetched[1] == version
 
 
 def test_a_change_for_many_gives_a_parked_address_another_chance(kit: Kit, clock: MovableClock) -> None:

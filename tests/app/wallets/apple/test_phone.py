@@ -14,7 +14,7 @@ from app.cards import service as cards
 from app.cards.models import Card, Member, Programme
 from app.counter import service as counter
 from app.counter.service import Actor, Sale
-from app.delivery import steps
+from app.delivery import census, steps
 from app.delivery.engine import Engine
 from app.offers import service as offers
 from app.offers.service import OfferDraft
@@ -247,6 +247,23 @@ def test_what_the_phone_fetched_is_known(town: Town) -> None:
     with town.world.database.reading() as session:
         target = session.scalars(select(Target)).one()
     assert (target.want, target.done, target.fetched) == (2, 2, 2)
+
+
+def test_a_phone_that_asked_before_it_was_told_is_current_once_it_is_told(town: Town) -> None:
+    town.join()
+    town.earn(10_00)
+    town.phone.pull_to_refresh(town.serial)
+    assert town.shows("balance", 1)
+    issuer(town.world).fetched.write()
+
+    town.deliver()
+    assert town.phone.wait_until(lambda phone: phone.is_idle)
+
+    with town.world.database.reading() as session:
+        (ledger,) = census.count_now(session, now=town.clock())
+    assert (ledger.current, ledger.told) == (1, 0)
+    town.clock.advance(hours=7)
+    assert steps.follow_up_silence(town.world) == 0
 
 
 def test_after_a_restore_the_phone_goes_back_to_what_the_books_say(town: Town, tmp_path: Path) -> None:

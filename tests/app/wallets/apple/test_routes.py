@@ -362,16 +362,17 @@ def test_a_fetch_is_credited_to_phones_that_were_told_or_are_being_told(
     assert [(one.fetched, one.fetched_at) for one in targets(world)] == [(2, milliseconds(world.clock()))]
 
 
-def test_a_fetch_of_what_nobody_was_told_is_credited_to_nobody(
+def test_a_fetch_of_what_none_of_several_phones_was_told_is_credited_to_nobody(
     call: Caller, card: Card, token_of: Tokens, world: World
 ) -> None:
-    call("POST", registration_path(card), registration_body(), Authorization=token_of(card))
+    for device, push_token in ((DEVICE, PUSH_TOKEN), ("b" * 32, "cd" * 32)):
+        call("POST", registration_path(card, device), registration_body(push_token), Authorization=token_of(card))
     change(world, card)
 
     call("GET", pass_path(card), Authorization=token_of(card))
     issuer(world).fetched.write()
 
-    assert [one.fetched for one in targets(world)] == [0]
+    assert [one.fetched for one in targets(world)] == [0, 0]
 
 
 @pytest.mark.parametrize("part", ["%00", "%ff%fe", "a%2Fb", "..", "%20", "x" * 500, "%F0%9F%8E%89", "'--"])
