@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import secrets
 import signal
 import subprocess
@@ -60,8 +61,8 @@ def run(_arguments: argparse.Namespace) -> int:
 
 
 def _sandbox(folder: Path, base_url: str) -> Child:
-    arguments = ["-m", "app.sandbox", "--folder", str(folder), "--product-url", base_url, "--end-with-parent"]
-    arguments += ["--pass-type", demo_data.PASS_TYPE, "--team", demo_data.TEAM]
+    arguments = ["-m", "app.sandbox", "--folder", str(folder), "--product-url", base_url]
+    arguments += ["--end-with", str(os.getpid()), "--pass-type", demo_data.PASS_TYPE, "--team", demo_data.TEAM]
     return Child(name="sandbox", arguments=arguments, quiet=True)
 
 

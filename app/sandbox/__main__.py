@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pass-type", action="append", default=[], help="issue a pass identity (may be repeated)")
     parser.add_argument("--team", default="TEAM123456", help="the team of the pass identities")
     parser.add_argument("--product-url", default="", help="where the phones find the product")
-    parser.add_argument("--end-with-parent", action="store_true", help="stop when whoever started this is gone")
+    parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this process, which started it, is gone")
     given = parser.parse_args(arguments)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
             sandbox.issue_pass_identity(pass_type, given.team)
         with sandbox:
             print(json.dumps(sandbox.addresses()), flush=True)
-            parent = os.getppid()
             while not over.wait(LOOK_AT_PARENT_S):
-                if given.end_with_parent and os.getppid() != parent:
+                # told, not asked for here: whoever started this may have died while it was loading
+                if given.end_with is not None and os.getppid() != given.end_with:
                     break
     except (OSError, ValueError) as error:
         print(f"The sandbox cannot start: {error}", file=sys.stderr)

@@ -182,6 +182,24 @@ def test_the_process_says_where_it_is_survives_a_kill_and_stops_when_told(tmp_pa
     assert not (tmp_path / "sandbox.json").exists()
 
 
+def test_it_ends_by_itself_when_whoever_started_it_died_while_it_was_loading(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+
+    orphan = Process(tmp_path, "--end-with", str(gone.pid))
+
+    assert orphan.process.wait(timeout=20) == 0
+    orphan.end(signal.SIGTERM)
+
+
+def test_it_runs_on_while_whoever_started_it_does(tmp_path: Path) -> None:
+    kept = Process(tmp_path, "--end-with", str(os.getpid()))
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        kept.process.wait(timeout=1.5)
+    assert kept.end(signal.SIGTERM) == 0
+
+
 def test_a_start_that_cannot_be_ends_with_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
