@@ -6,13 +6,11 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pycurl
 import requests
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -28,8 +26,11 @@ from app.migrations.run import is_current, is_newer
 from app.outbox.models import Sender, Target
 from app.settings import Settings
 from app.vault import Vault, load_secret
+from app.wallets.apple import dial, verdicts
+from app.wallets.apple.dial import Access
 from app.wallets.google.client import GoogleClient
 from passes.apple.provider_token import provider_token
+from passes.apple.push import Scope
 from passes.errors import PassError
 from passes.google import api
 from passes.outcome import Outcome
@@ -240,35 +241,21 @@ def _apns(chosen: Settings) -> Iterator[Check]:
     """Whether a TLS connection to APNs can be made; who we are is shown only when a push is sent."""
     if chosen.apns_key_file:
         yield _push_key(chosen.apns_key_file, chosen.apns_key_id)
-    handle = pycurl.Curl()
+    access = Access(url=chosen.apns_url, ca_file=chosen.apns_ca_file)
     try:
-        handle.setopt(pycurl.URL, chosen.apns_url)
-        handle.setopt(pycurl.CONNECT_ONLY, 1)
-        handle.setopt(pycurl.CONNECTTIMEOUT, TIMEOUT_S)
-        if chosen.apns_ca_file:
-            handle.setopt(pycurl.CAINFO, str(chosen.apns_ca_file))
-        with hanging_up_allowed():
-            handle.perform()
-        yield Check(subject="apns", state="ok", sentence=f"{chosen.apns_url} can be reached.")
-    except pycurl.error as problem:
-        yield Check(
-            subject="apns",
-            state="broken",
-            sentence=f"{chosen.apns_url} cannot be reached: {problem.args[-1]}.",
-            hint="open the way to it (TCP 443, HTTP/2 over TLS), or correct TESSERA_APNS_URL",
-        )
-    finally:
-        handle.close()
-
-
-@contextmanager
-def hanging_up_allowed() -> Iterator[None]:
-    """Whoever hangs up after the handshake was reached: APNs does so when no client certificate is shown."""
-    try:
-        yield
-    except pycurl.error as problem:
-        if problem.args[0] not in {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}:
-            raise
+        dial.dial(access, dial.tls_context(access), deadline_s=TIMEOUT_S).close()
+    except (OSError, dial.BadTrust) as problem:
+        told = verdicts.fault(problem, chosen.apns_url)
+        # APNs may hang up already in the handshake when no certificate is shown: then it was reached
+        if told.answer.scope is not Scope.CREDENTIAL:
+            yield Check(
+                subject="apns",
+                state="broken",
+                sentence=f"{chosen.apns_url} cannot be reached: {told.detail}.",
+                hint="open the way to it (TCP 443, HTTP/2 over TLS), or correct TESSERA_APNS_URL",
+            )
+            return
+    yield Check(subject="apns", state="ok", sentence=f"{chosen.apns_url} can be reached.")
 
 
 def _push_key(file: Path, key_id: str) -> Check:

@@ -24,7 +24,8 @@ from socket import socket
 
 from app.sandbox.authority import Authority
 from app.wallets.apple.batches import Wake, Woken
-from app.wallets.apple.client import Access, ApnsClient
+from app.wallets.apple.client import ApnsClient
+from app.wallets.apple.dial import Access
 from passes.outcome import Outcome
 from tests.bench import h2_server
 

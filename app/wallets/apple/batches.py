@@ -1,10 +1,13 @@
 """Pushes that are handed in together, and what became of each."""
 
 import threading
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from passes.apple.push import PushAnswer
+
+REPEATS_MAX = 5
 
 
 class Wake(NamedTuple):
@@ -23,7 +26,7 @@ class Woken(NamedTuple):
 
 
 class Batch:
-    """Pushes handed in together. A result stays None where the push was not sent before *until*."""
+    """Pushes handed in together. `todo`: those to be begun. A result stays None if not sent before *until*."""
 
     def __init__(self, wakes: Sequence[Wake], *, topic: str, lane: int, until: float) -> None:
         self.wakes = wakes
@@ -31,9 +34,10 @@ class Batch:
         self.lane = lane
         self.until = until
         self.results: list[Woken | None] = [None] * len(wakes)
-        self.taken = 0
+        self.todo = deque(range(len(wakes)))
         self.done = threading.Event()
         self._left = len(wakes)
+        self._repeats: Counter[int] = Counter()
 
     def settle(self, index: int, woken: Woken | None) -> None:
         self.results[index] = woken
@@ -43,6 +47,13 @@ class Batch:
 
     def settle_rest(self, woken: Woken | None) -> None:
         """One result for all that nobody has begun to send."""
-        first, self.taken = self.taken, len(self.wakes)
-        for index in range(first, self.taken):
-            self.settle(index, woken)
+        while self.todo:
+            self.settle(self.todo.popleft(), woken)
+
+    def repeat(self, index: int) -> bool:
+        """Begin again what was surely not taken; False if that was tried often enough."""
+        self._repeats[index] += 1
+        if self._repeats[index] > REPEATS_MAX:
+            return False
+        self.todo.appendleft(index)
+        return True

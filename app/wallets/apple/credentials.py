@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.errors import AppError
 from app.wallets.apple import renewal
 from app.wallets.apple.batches import Wake, Woken
-from app.wallets.apple.client import Access, ApnsClient
+from app.wallets.apple.client import ApnsClient
+from app.wallets.apple.dial import Access
 from app.wallets.apple.identities import Credential
 from app.wallets.apple.issuer import issuer
 from app.wallets.apple.line import TokenSource

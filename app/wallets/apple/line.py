@@ -6,27 +6,29 @@ All threads of a process that push with a credential share its line, so that a p
 import logging
 import os
 import selectors
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import partial
 from typing import Protocol
 
-import pycurl
-
-from app.wallets.apple import verdicts
+from app.wallets.apple import dial, verdicts
 from app.wallets.apple.batches import Batch, Woken
-from app.wallets.apple.link import Link, Multi, Stream
-from passes.apple.push import Failure, answer, failed, push_headers, push_path
+from app.wallets.apple.dial import Access
+from app.wallets.apple.frames import Form, ProtocolFault
+from app.wallets.apple.link import Link, Patience, Push
+from passes.apple.push import Failure, failed, push_headers
 from passes.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
-STARTED_AT_ONCE = 128  # then answers are read: fewer open streams stay in the processor's cache
+STARTED_AT_ONCE = 256  # then answers are read, and what is urgent gets its turn
 PAUSE_MAX_S = 60.0
-HEADERS_KEPT = 64
+FORMS_KEPT = 64
 PAUSING = "waiting before the next connection to APNs"
+LOST = (OSError, ProtocolFault, dial.BadCredential, dial.BadTrust)
 
 
 class TokenSource(Protocol):
@@ -38,22 +40,19 @@ class TokenSource(Protocol):
 
 
 class Line:
-    """See the module. `connect` makes a handle of libcurl that knows where APNs is and who we are."""
+    """See the module. The connection is opened with the first push, and closed after a time without any."""
 
-    def __init__(
-        self, url: str, connect: Callable[[], pycurl.Curl], *, tokens: TokenSource | None, idle_close_s: float
-    ) -> None:
-        self._url = url
-        self._connect = connect
+    def __init__(self, access: Access, *, tokens: TokenSource | None, patience: Patience) -> None:
+        self._access = access
         self._tokens = tokens
-        self._idle_close_s = idle_close_s
+        self._patience = patience
         self._lock = threading.Lock()
         self._waiting: dict[int, deque[Batch]] = {}
         self._thread: threading.Thread | None = None
         self._bell: tuple[int, int] | None = None
         self._asleep = self._stopped = False
-        self._spare: list[Stream] = []
-        self._headers: dict[tuple[str, int, str | None], list[str]] = {}
+        self._context: ssl.SSLContext | None = None
+        self._forms: dict[tuple[str, int, str | None], Form] = {}
         self._link: Link | None = None
         self._ending: list[Link] = []
         self._troubles = 0
@@ -84,12 +83,12 @@ class Line:
     # everything below happens on the line's own thread
 
     def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as self._selector:
             try:
-                selector.register(self._bell[0] if self._bell else -1, selectors.EVENT_READ)
+                self._selector.register(self._bell[0] if self._bell else -1, selectors.EVENT_READ)
                 self._busy_at = time.monotonic()
-                while not self._stopped and time.monotonic() - self._busy_at < self._idle_close_s:
-                    self._turn(selector)
+                while not self._stopped and time.monotonic() - self._busy_at < self._patience.idle_s:
+                    self._turn()
                 if self._stopped:
                     self._answer_waiting(_CLOSED)
             except Exception:
@@ -98,54 +97,82 @@ class Line:
             finally:
                 self._tear_down()
 
-    def _turn(self, selector: selectors.BaseSelector) -> None:
-        now = time.monotonic()
-        self._fill(selector, now)
-        links = [*self._ending, self._link] if self._link else [*self._ending]
-        if any(link.live for link in links):
-            self._busy_at = now
+    def _turn(self) -> None:
+        self._fill()
+        links = self._links()
         for link in links:
-            link.multi.run_timers()
-            link.multi.flush()
-            link.fit_window()
-        harvested = self._harvest(links)
-        wait_s = 0.0 if harvested else self._sleep_s(links, now)
-        for key, ready in selector.select(wait_s):
+            self._attempt(link, link.write)
+            self._watch(link)
+        for key, _ in self._selector.select(self._sleep_s(links)):
             if key.data is None:
                 os.read(key.fd, 4096)
             else:
-                key.data.act(key.fd, ready)
+                self._attempt(key.data, key.data.read)
         self._asleep = False
-        self._harvest(links)
-        self._end_links()
+        now = time.monotonic()
+        for link in links:
+            self._attempt(link, partial(link.look_at_clock, now))
+            self._look_after(link, now)
+        for link in [one for one in self._ending if not one.live]:
+            self._close(link)
 
-    def _sleep_s(self, links: Sequence[Link], now: float) -> float:
-        waits = [wait for link in links if (wait := link.multi.wait_s(now)) is not None]
+    def _links(self) -> list[Link]:
+        return [*self._ending, self._link] if self._link else [*self._ending]
+
+    def _attempt(self, link: Link, step: Callable[[], None]) -> None:
+        if link.is_closed:
+            return
+        try:
+            step()
+        except LOST as problem:
+            self._lose(link, verdicts.fault(problem, self._access.url))
+
+    def _watch(self, link: Link) -> None:
+        if link.is_closed:
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.wants_to_write else 0)
+        if self._selector.get_key(link.wire).events != events:
+            self._selector.modify(link.wire, events, link)
+
+    def _sleep_s(self, links: Sequence[Link]) -> float:
+        now = time.monotonic()
+        waits = [link.wait_s(now) for link in links if not link.is_closed]
         with self._lock:
-            if self._stopped or (any(self._waiting.values()) and self._has_room()):
+            ends = [batch.until for queue in self._waiting.values() for batch in queue if batch.todo]
+            if self._stopped or (ends and (self._link is None or self._link.room > 0)):
                 return 0.0
             self._asleep = True
-        return min([*waits, self._idle_close_s])
+        return max(0.0, min([*waits, *(end - now for end in ends), self._patience.idle_s]))
 
-    def _has_room(self) -> bool:
-        return self._link is None or self._link.room > 0
-
-    def _fill(self, selector: selectors.BaseSelector, now: float) -> None:
+    def _fill(self) -> None:
         """Begin as many pushes as there is room for, the most urgent lane first."""
-        budget = STARTED_AT_ONCE
+        budget, now = STARTED_AT_ONCE, time.monotonic()
         while budget and (batch := self._next_batch(now)) is not None:
             if now < self._pause_until:
                 batch.settle_rest(_pause(self._pause_until - now))
                 continue
-            if self._link is None:
-                bearer = self._tokens.current() if self._tokens else None
-                self._link = Link(Multi(selector), bearer)
-            self._link.wake_up(now)
-            count = min(budget, self._link.room, len(batch.wakes) - batch.taken)
+            link = self._link or self._connect()
+            if link is None:
+                return
+            count = min(budget, link.room, len(batch.todo))
             if count <= 0:
                 return
-            self._begin(self._link, batch, count, now)
+            link.begin(batch, count, partial(self._form, link, batch.topic), now)
+            self._busy_at = now
             budget -= count
+
+    def _connect(self) -> Link | None:
+        """A new connection; if there is none to be had, whoever waits is told why."""
+        bearer = self._tokens.current() if self._tokens else None
+        try:
+            self._context = self._context or dial.tls_context(self._access)
+            wire = dial.dial(self._access, self._context, deadline_s=self._patience.answer_s)
+        except LOST as problem:
+            self._trouble(None, verdicts.fault(problem, self._access.url))
+            return None
+        self._link = Link(wire, url=self._access.url, bearer=bearer, patience=self._patience)
+        self._selector.register(wire, selectors.EVENT_READ, self._link)
+        return self._link
 
     def _next_batch(self, now: float) -> Batch | None:
         with self._lock:
@@ -154,75 +181,59 @@ class Line:
                 while queue:
                     if queue[0].until <= now:
                         queue[0].settle_rest(None)
-                    if queue[0].taken < len(queue[0].wakes):
+                    if queue[0].todo:
                         return queue[0]
                     queue.popleft()
         return None
 
-    def _begin(self, link: Link, batch: Batch, count: int, now: float) -> None:
-        now_ms = int(now * 1000)
-        first, batch.taken = batch.taken, batch.taken + count
-        for index in range(first, batch.taken):
-            token, expires_s = batch.wakes[index]
-            stream = self._spare.pop() if self._spare else Stream(self._connect())
-            headers = self._headers_for(batch.topic, expires_s, link.bearer)
-            if stream.headers is not headers:
-                stream.curl.setopt(pycurl.HTTPHEADER, headers)
-                stream.headers = headers
-            stream.batch, stream.index, stream.started_ms = batch, index, now_ms
-            curl = stream.curl
-            curl.setopt(pycurl.URL, self._url + push_path(token))
-            link.live[curl] = stream
-            link.multi.add(curl)
-            link.newest = curl
+    def _form(self, link: Link, topic: str, expires_s: int) -> Form:
+        key = (topic, expires_s, link.bearer)
+        if key not in self._forms:
+            if len(self._forms) >= FORMS_KEPT:
+                self._forms.clear()
+            headers = push_headers(topic, expires_s=expires_s or None, provider_token=link.bearer)
+            self._forms[key] = Form(self._access.authority, headers)
+        return self._forms[key]
 
-    def _headers_for(self, topic: str, expires_s: int, bearer: str | None) -> list[str]:
-        key = (topic, expires_s, bearer)
-        if key not in self._headers:
-            if len(self._headers) >= HEADERS_KEPT:
-                self._headers.clear()
-            named = push_headers(topic, expires_s=expires_s or None, provider_token=bearer)
-            lines = [f"{name}: {value}" for name, value in named]
-            self._headers[key] = [*lines, "content-type: application/json", "expect:", "accept:"]
-        return self._headers[key]
+    def _look_after(self, link: Link, now: float) -> None:
+        """Hand out what ended on a connection, and begin again what was not taken there."""
+        if link.live:
+            self._busy_at = now
+        if link.delivered:
+            self._troubles = link.delivered = 0
+        for push, woken in link.ended:
+            if woken.answer.new_connection:
+                self._trouble(link, woken)
+            elif woken.answer.status:
+                self._troubles = 0
+            push.batch.settle(push.at, woken)
+        link.ended.clear()
+        if link.leaving:
+            self._trouble(link, verdicts.failure(Failure.GOAWAY_UNPROCESSED, link.goodbye or ""))
+        for push in reversed(link.undone):
+            self._begin_again(push)
+        link.undone.clear()
 
-    def _harvest(self, links: Sequence[Link]) -> bool:
-        now_ms = int(time.monotonic() * 1000)
-        harvested = False
-        for link in links:
-            answered, faulty = link.multi.finished()
-            for curl in answered:
-                stream = link.live[curl]
-                if curl.getinfo(pycurl.RESPONSE_CODE) == 200 and not stream.body:
-                    stream.batch.settle(stream.index, _delivered(now_ms - stream.started_ms))
-                    link.trusted = link.answered = True
-                    self._troubles = 0
-                    self._put_back(link, stream)
-                else:
-                    self._judge(link, stream, verdicts.answered(curl, bytes(stream.body), self._url), now_ms)
-            for curl, number, text in faulty:
-                self._judge(link, link.live[curl], verdicts.faulty(number, text, self._url), now_ms)
-            harvested |= bool(answered or faulty)
-        return harvested
+    def _begin_again(self, push: Push) -> None:
+        batch = push.batch
+        if not batch.repeat(push.at):
+            batch.settle(push.at, _NOT_TAKEN)
+            return
+        with self._lock:
+            queue = self._waiting.setdefault(batch.lane, deque())
+            if batch not in queue:
+                queue.appendleft(batch)
 
-    def _put_back(self, link: Link, stream: Stream) -> None:
-        del link.live[stream.curl]
-        link.multi.remove(stream.curl)
-        self._spare.append(stream)
+    def _lose(self, link: Link, woken: Woken) -> None:
+        """A connection is gone. One that lay idle, or had said goodbye, is no trouble."""
+        if link.live or not link.has_settings:
+            self._trouble(link, woken)
+        elif link is self._link:
+            self._link = None
+        link.lose(woken)
+        self._close(link)
 
-    def _judge(self, link: Link, stream: Stream, woken: Woken, now_ms: int) -> None:
-        """Everything but a plain success."""
-        stream.body.clear()
-        self._put_back(link, stream)
-        told = woken.answer
-        link.answered |= bool(told.status)
-        if told.new_connection:
-            self._replace(link, woken)
-        elif told.status:
-            self._troubles = 0
-        stream.batch.settle(stream.index, woken._replace(took_ms=now_ms - stream.started_ms))
-
-    def _replace(self, link: Link, woken: Woken) -> None:
+    def _trouble(self, link: Link | None, woken: Woken) -> None:
         """Nothing new begins on a connection in trouble; what is under way there may still be answered.
 
         A first trouble that costs no waiting is mended at once, others with growing pauses. Whoever waits meanwhile is
@@ -230,24 +241,20 @@ class Line:
         """
         if link is not self._link:
             return
-        self._link = None
-        self._ending.append(link)
+        if link is not None:
+            self._link = None
+            self._ending.append(link)
         told = woken.answer
-        if told.new_provider_token and self._tokens and link.bearer:
+        if told.new_provider_token and self._tokens and link and link.bearer:
             self._tokens.renew(link.bearer)
-        unbegun = link.unbegun()
         at_once = self._troubles == 0 and told.retry_after_s == 0
         self._troubles += 1
-        if not at_once:
-            self._pause_until = time.monotonic() + min(PAUSE_MAX_S, 2.0 ** (self._troubles - 1))
-        shared = woken
-        if told.outcome is not Outcome.REFUSED:
-            shared = _UNBEGUN if at_once else _pause(self._pause_until - time.monotonic())
-        for stream in unbegun:
-            self._put_back(link, stream)
-            stream.batch.settle(stream.index, shared)
-        if not at_once:
-            self._answer_waiting(shared)
+        if at_once:
+            return
+        self._pause_until = time.monotonic() + min(PAUSE_MAX_S, 2.0 ** (self._troubles - 1))
+        unheard = link is None or not link.has_settings
+        same_for_all = unheard or told.outcome is Outcome.REFUSED
+        self._answer_waiting(woken if same_for_all else _pause(self._pause_until - time.monotonic()))
 
     def _answer_waiting(self, woken: Woken) -> None:
         with self._lock:
@@ -255,22 +262,20 @@ class Line:
                 while queue:
                     queue.popleft().settle_rest(woken)
 
-    def _end_links(self) -> None:
-        for link in [one for one in self._ending if not one.live]:
+    def _close(self, link: Link) -> None:
+        if link in self._ending:
             self._ending.remove(link)
-            link.multi.close()
+        if not link.is_closed:
+            self._selector.unregister(link.wire)
+            link.close()
 
     def _tear_down(self) -> None:
-        for link in [*self._ending, self._link] if self._link else [*self._ending]:
-            for stream in list(link.live.values()):
-                self._put_back(link, stream)
-                stream.batch.settle(stream.index, _CLOSED)
-            link.multi.close()
+        for link in self._links():
+            link.lose(_CLOSED)
+            for push, woken in link.ended:
+                push.batch.settle(push.at, woken)
+            self._close(link)
         self._link = None
-        self._ending.clear()
-        for stream in self._spare:
-            stream.curl.close()
-        self._spare.clear()
         with self._lock:
             self._thread = None
             for descriptor in self._bell or ():
@@ -285,13 +290,7 @@ class Line:
 
 
 _CLOSED = Woken(answer=failed(Failure.CONNECTION_LOST), detail="the line to APNs was closed")
-_UNBEGUN = Woken(answer=failed(Failure.GOAWAY_UNPROCESSED), detail="the connection was replaced before it was sent")
-
-
-@cache
-def _delivered(took_ms: int) -> Woken:
-    """A campaign has a million of these, and few different ones."""
-    return Woken(answer=answer(200), took_ms=took_ms)
+_NOT_TAKEN = Woken(answer=failed(Failure.REFUSED_STREAM), detail="APNs refused it on one stream after another")
 
 
 def _pause(left_s: float) -> Woken:

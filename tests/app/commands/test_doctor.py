@@ -2,17 +2,20 @@
 
 import json
 import shutil
+import socket
 import sqlite3
+import ssl
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pycurl
 import pytest
 
-from app.commands.doctor import disk_check, hanging_up_allowed
+from app.commands.doctor import disk_check
 from app.db import Database
 from app.outbox import pace
 from app.outbox import service as outbox
@@ -130,12 +133,22 @@ def test_apns_that_cannot_be_reached_or_trusted_is_broken(healthy: Shell, sandbo
     assert "TESSERA_APNS_URL" in nobody["hint"]
 
 
-def test_apns_that_hangs_up_after_the_handshake_was_reached() -> None:
-    for code in (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR):
-        with hanging_up_allowed():
-            raise pycurl.error(code, "Connection reset by peer")
-    with pytest.raises(pycurl.error), hanging_up_allowed():
-        raise pycurl.error(pycurl.E_COULDNT_CONNECT, "Connection refused")
+def test_apns_that_hangs_up_for_want_of_a_certificate_was_reached(healthy: Shell, sandbox: Sandbox) -> None:
+    """With TLS 1.2 the handshake itself fails where a client certificate is demanded."""
+    demanding = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(sandbox.ca_file))
+    demanding.load_cert_chain(*sandbox.authority.server_identity())
+    demanding.maximum_version = ssl.TLSVersion.TLSv1_2
+    demanding.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(listener: socket.socket) -> None:
+        with suppress(OSError), listener.accept()[0] as taken, demanding.wrap_socket(taken, server_side=True):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        found = examined(healthy, env={"TESSERA_APNS_URL": f"https://127.0.0.1:{listener.getsockname()[1]}"}, code=0)
+
+    assert [one["state"] for one in found if one["subject"] == "apns"] == ["ok"]
 
 
 def test_a_push_key_is_read_before_the_first_push(healthy: Shell, sandbox: Sandbox, tmp_path: Path) -> None:

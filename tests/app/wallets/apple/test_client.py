@@ -15,7 +15,8 @@ from app.outbox.rules import Lane
 from app.sandbox.apns.faults import Fault, FaultKind
 from app.sandbox.sandbox import Sandbox
 from app.wallets.apple.batches import Wake, Woken
-from app.wallets.apple.client import Access, ApnsClient
+from app.wallets.apple.client import ApnsClient
+from app.wallets.apple.dial import Access
 from app.wallets.apple.tokens import ProviderTokens
 from passes.outcome import Outcome
 from tests.app.wallets.apple.conftest import PASS_TYPE, TEAM
@@ -160,17 +161,24 @@ def test_no_push_is_lost_when_apns_says_goodbye(client: ApnsClient, phones: Phon
 
     results = send(client, phones(30))
 
-    assert set(outcomes(results)) <= {Outcome.TRY_AGAIN, Outcome.DELIVERED}
-    delivered = sum(1 for one in results if one.answer.outcome is Outcome.DELIVERED)
-    assert delivered == sum(1 for record in sandbox.apns.requests if record.status == 200)
+    assert outcomes(results) == [Outcome.DELIVERED] * 30
+    assert sum(1 for record in sandbox.apns.requests if record.status == 200) == 30
 
 
-def test_a_refused_stream_is_worth_another_try(client: ApnsClient, phones: Phones, sandbox: Sandbox) -> None:
+def test_a_refused_stream_is_begun_again_at_once(client: ApnsClient, phones: Phones, sandbox: Sandbox) -> None:
     sandbox.apns.script(Fault(kind=FaultKind.REFUSE_STREAM, times=2))
 
     results = send(client, phones(10))
 
-    assert set(outcomes(results)) <= {Outcome.TRY_AGAIN, Outcome.DELIVERED}
+    assert outcomes(results) == [Outcome.DELIVERED] * 10
+
+
+def test_streams_refused_without_end_are_left_for_later(client: ApnsClient, phones: Phones, sandbox: Sandbox) -> None:
+    sandbox.apns.script(Fault(kind=FaultKind.REFUSE_STREAM, times=None))
+
+    results = send(client, phones(3))
+
+    assert {(one.answer.outcome, one.answer.reason) for one in results} == {(Outcome.TRY_AGAIN, "RefusedStream")}
 
 
 def test_the_servers_limit_on_streams_is_kept(client: ApnsClient, phones: Phones, sandbox: Sandbox) -> None:

@@ -11,7 +11,8 @@ import pytest
 from app.sandbox.apns.faults import Fault, FaultKind
 from app.sandbox.sandbox import Sandbox
 from app.wallets.apple.batches import Wake, Woken
-from app.wallets.apple.client import Access, ApnsClient
+from app.wallets.apple.client import ApnsClient
+from app.wallets.apple.dial import Access
 from passes.outcome import Outcome
 from tests.app.wallets.apple.conftest import PASS_TYPE
 
