@@ -20,7 +20,6 @@ from app.wallets.apple.frames import Code, Form, Kind, ProtocolFault, Setting
 from passes.apple.push import PUSH_BODY, Failure, answer
 
 STREAMS_MAX = 1000
-STREAMS_BEFORE_SETTINGS = 100
 BODY_BYTES_MAX = 8 * 1024
 BLOCK_BYTES_MAX = 64 * 1024
 READ_BYTES = 256 * 1024
@@ -79,7 +78,7 @@ class Link:
         self._url = url
         self._patience = patience
         self._next = 1
-        self._streams_max = STREAMS_BEFORE_SETTINGS
+        self._streams_max = STREAMS_MAX
         self._window = frames.WINDOW
         self._taken_bytes = 0
         self._is_plain = False  # answers are known not to use HPACK's dynamic table
@@ -245,8 +244,6 @@ class Link:
             return
         told = frames.read_settings(body)
         self._streams_max = told.get(Setting.MAX_CONCURRENT_STREAMS, self._streams_max)
-        if not self.has_settings and Setting.MAX_CONCURRENT_STREAMS not in told:
-            self._streams_max = STREAMS_MAX
         if told.get(Setting.INITIAL_WINDOW_SIZE, frames.WINDOW) < len(PUSH_BODY):
             raise ProtocolFault("a window that no push fits in")
         self.has_settings = True
