@@ -18,6 +18,7 @@ from tests.journeys.stage import stage
 
 MACHINES = ("web", "worker", "worker-2", "scheduler", "scheduler-2")
 ONE_MACHINE = ("web", "deliver")
+BETWEEN_KILLS_S = (0.5, 3.5)  # a web server that starts needs a second or two before it can be killed amid sales
 
 
 def main() -> int:
@@ -33,6 +34,7 @@ def main() -> int:
             kills=chosen.kills,
             seed=seed,
             only_kills=chosen.kills is not None,
+            pause_s=(0.2, 1.2) if chosen.kills is None else BETWEEN_KILLS_S,
             roles=roles,
             also=also,
         )
