@@ -11,18 +11,8 @@ from app.wallets.channel import Errand, Result
 from app.world import World
 from passes.outcome import Outcome
 from tests.app.delivery.vendor import Vendor
-from tests.app.outbox.kit import Kit, kit_for
+from tests.app.outbox.kit import Kit
 from tests.conftest import MovableClock
-
-
-@pytest.fixture
-def kit(world: World) -> Kit:
-    return kit_for(world, vendor="apple")
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ def kit(any_world: World) -> Kit:
 
 
 @pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
 def engine(kit: Kit, vendor: Vendor) -> Engine:
     return Engine(world=kit.world, channels={vendor.name: vendor})
 

@@ -4,50 +4,33 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, select
 
 from app.cards.models import Expansion, Programme
-from app.db import Database
 from app.delivery import nodes
 from app.delivery.engine import Engine
 from app.delivery.models import Node, Tally
 from app.delivery.scheduler import Scheduler
 from app.delivery.threads import ThreadRunner
 from app.outbox.rules import Lane
-from app.vault import Vault
 from app.wallets.channel import Errand, Result
 from app.world import World
 from passes.outcome import Outcome
+from tests.app.delivery.conftest import by_the_real_clock, until
 from tests.app.delivery.vendor import Vendor, says
 from tests.app.outbox.kit import Kit, kit_for
-from tests.conftest import SECRET, settings_for
-
-WINDOWS_MS = (300, 500, 0)
+from tests.conftest import SECRET
 
 
 @pytest.fixture
 def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
-    """Threads live by the real clock."""
-    settings = settings_for(sqlite_url, tmp_path)
-    vault = Vault(settings.secret_key)
-    database = Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS})
-    yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
-    database.close()
-
-
-@pytest.fixture
-def kit(world: World) -> Kit:
-    return kit_for(world, vendor="apple")
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
+    made = by_the_real_clock(sqlite_url, tmp_path)
+    yield made
+    made.database.close()
 
 
 @pytest.fixture
@@ -55,15 +38,6 @@ def runner(world: World, vendor: Vendor) -> Iterator[ThreadRunner]:
     made = ThreadRunner(Engine(world=world, channels={"apple": vendor}))
     yield made
     made.stop(10)
-
-
-def until(fits: Callable[[], bool], within_s: float = 15) -> bool:
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        if fits():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
@@ -254,17 +228,7 @@ def alive(pid: int) -> bool:
 
 
 def test_several_workers_without_a_broker_share_the_rows(postgres_url: str, tmp_path: Path) -> None:
-    settings = settings_for(postgres_url, tmp_path)
-    vault = Vault(settings.secret_key)
-    worlds = [
-        World(
-            settings=settings,
-            database=Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS}),
-            clock=lambda: datetime.now(UTC),
-            vault=vault,
-        )
-        for _ in range(2)
-    ]
+    worlds = [by_the_real_clock(postgres_url, tmp_path) for _ in range(2)]
     kit = kit_for(worlds[0], vendor="apple")
     vendors = [Vendor(), Vendor()]
     runners = [
