@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from celery.signals import task_revoked  # type: ignore[import-untyped]
@@ -21,10 +22,16 @@ from app.outbox.rules import Lane
 
 log = logging.getLogger(__name__)
 
-PING_EVERY_S = 10.0
-WORKS_WITHIN_S = 30.0
-DEAF_AFTER_S = 90.0
 IDLE_CHORE_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often a worker pings itself, and for how long one that hears nothing counts as working, and as not deaf."""
+
+    ping_every_s: float = 10.0
+    works_within_s: float = 30.0
+    deaf_after_s: float = 90.0
 
 
 class CeleryRunner:
@@ -35,12 +42,19 @@ class CeleryRunner:
     """
 
     def __init__(
-        self, engine: Engine, hints: HintSender, *, lanes: Sequence[Lane] = tuple(Lane), chores: Sequence[Chore] = ()
+        self,
+        engine: Engine,
+        hints: HintSender,
+        *,
+        lanes: Sequence[Lane] = tuple(Lane),
+        chores: Sequence[Chore] = (),
+        patience: Patience = Patience(),
     ) -> None:
         self.crew = Crew(engine.world)
         self.drains = Drains(engine, stopping=self.crew.stopping)
         self._hints = hints
         self._chores = chores
+        self._patience = patience
         self._own_queue = f"node.{node_name()}"
         self._pinger = broker.publisher(engine.world.settings, self._own_queue)
         self._celery = broker.consumer(engine.world.settings, tuple(lanes), self._own_queue)
@@ -84,10 +98,11 @@ class CeleryRunner:
         return self.crew.stop(max(0.0, end - time.monotonic())) and not self._thread.is_alive()
 
     def health(self) -> Health:
-        """Whether hints come through; deaf, if pings went out and none came back for a minute and a half."""
+        """Whether hints come through; deaf, if pings went out for a long while and none came back."""
         silent_s = time.monotonic() - self._heard_at
-        works = silent_s < WORKS_WITHIN_S or bool(self.drains.busy())
-        return Health(works=works, deaf=silent_s > DEAF_AFTER_S and self._pings_unheard * PING_EVERY_S > DEAF_AFTER_S)
+        works = silent_s < self._patience.works_within_s or bool(self.drains.busy())
+        unheard_s = self._pings_unheard * self._patience.ping_every_s
+        return Health(works=works, deaf=min(silent_s, unheard_s) > self._patience.deaf_after_s)
 
     def heard(self) -> set[Lane]:
         """The lanes that a hint asked for, or that are being drained."""
@@ -135,7 +150,7 @@ class CeleryRunner:
             self._pings_unheard = 0  # nobody hears while the broker is away
         else:
             self._pings_unheard += 1
-        self.crew.stopping.wait(PING_EVERY_S)
+        self.crew.stopping.wait(self._patience.ping_every_s)
 
     def _do(self, chore: Chore) -> None:
         if not chore(self.crew.world):

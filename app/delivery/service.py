@@ -7,12 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from app import settings
 from app.delivery import broker
-from app.delivery.celery_runner import CeleryRunner
+from app.delivery.celery_runner import CeleryRunner, Patience
 from app.delivery.channels import open_channels
 from app.delivery.engine import Engine, spare_the_collector
 from app.delivery.heart import Heart
@@ -33,7 +33,8 @@ STOP_WITHIN_S = 25.0
 class Duties:
     """What a process does: deliver the given lanes, or schedule, or both.
 
-    `chores` are other jobs of a worker, `jobs` those of a scheduler, brought by other rooms.
+    `chores` are other jobs of a worker, `jobs` those of a scheduler, brought by other rooms. `patience`: with a worker
+    that hears nothing of the broker.
     """
 
     worker: bool = False
@@ -41,6 +42,7 @@ class Duties:
     lanes: Sequence[Lane] = tuple(Lane)
     chores: Sequence[Chore] = ()
     jobs: Sequence[Job] = ()
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def role(self) -> str:
@@ -128,7 +130,7 @@ class Process:
     def _open_runner(self, engine: Engine, duties: Duties) -> Runner:
         if self._hints is None:
             return ThreadRunner(engine, lanes=duties.lanes, chores=duties.chores)
-        return CeleryRunner(engine, self._hints, lanes=duties.lanes, chores=duties.chores)
+        return CeleryRunner(engine, self._hints, lanes=duties.lanes, chores=duties.chores, patience=duties.patience)
 
     def _counts(self) -> Counter[str]:
         found: Counter[str] = Counter()

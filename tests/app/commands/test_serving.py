@@ -1,11 +1,16 @@
 """How the parts are started: what is refused, with one line that says what mends it."""
 
+import http.client
+import signal
+import socket
 from pathlib import Path
 
 import pytest
+import requests
 
 from app import cli
 from app.outbox.rules import Lane
+from tests.app.commands.shell import Shell, wait_for
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -46,3 +51,35 @@ def test_a_broker_of_another_kind_is_refused(
     monkeypatch.setenv("TESSERA_DATABASE_URL", "postgresql://a:b@127.0.0.1/x")
     monkeypatch.setenv("TESSERA_BROKER_URL", "kafka://127.0.0.1")
     assert "must be an address that starts with redis:// or rediss:// or amqp://" in refusal(capsys, "worker")
+
+
+def test_a_web_process_that_is_told_to_stop_serves_on_until_proxies_look_elsewhere(migrated: Shell) -> None:
+    migrated.environ["TESSERA_DRAIN_S"] = "2"
+    process = migrated.serve("web")
+    wait_for(migrated.is_ready)
+    begun = http.client.HTTPConnection("127.0.0.1", migrated.port, timeout=20)
+    begun.putrequest("POST", "/api/v1/members")
+    begun.putheader("Content-Length", "2")
+    begun.endheaders(b"{")
+
+    process.send_signal(signal.SIGTERM)
+
+    said = wait_for(lambda: readiness(migrated)[0] == 503 and readiness(migrated))
+    assert said == (503, ["this process is about to stop"])
+    assert requests.get(f"{migrated.base}/join/nothing", timeout=5).status_code == 404
+    assert process.poll() is None
+    wait_for(lambda: not listens(migrated.port))
+    begun.send(b"}")
+    assert begun.getresponse().status == 401
+    begun.close()
+    assert process.wait(20) == 0
+
+
+def readiness(shell: Shell) -> tuple[int, list[str]]:
+    answer = requests.get(f"{shell.base}/readyz", timeout=5)
+    return answer.status_code, answer.json()["problems"]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

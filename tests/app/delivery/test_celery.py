@@ -6,6 +6,8 @@ import json
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,28 +18,27 @@ from pathlib import Path
 import pytest
 import redis
 from kombu.exceptions import OperationalError
+from sqlalchemy import select
 
-from app.db import Database
 from app.delivery import broker as hints_by_broker
 from app.delivery import nodes
 from app.delivery.celery_runner import CeleryRunner
 from app.delivery.engine import Engine
 from app.delivery.hints import HintSender
+from app.delivery.models import Node
 from app.delivery.relief import Relief
 from app.delivery.runner import Crew
 from app.delivery.service import hint_sender
 from app.outbox.rules import Lane
 from app.sandbox.authority import Authority
-from app.vault import Vault
 from app.wallets.channel import Errand, Result
 from app.world import World
 from passes.outcome import Outcome
+from tests.app.delivery.conftest import by_the_real_clock, until
 from tests.app.delivery.vendor import Vendor
-from tests.app.outbox.kit import Kit, kit_for
+from tests.app.outbox.kit import Kit
 from tests.chaos.servers import Broker
 from tests.conftest import SECRET, settings_for
-
-WINDOWS_MS = (300, 500, 0)
 
 
 @pytest.fixture
@@ -48,21 +49,9 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def world(postgres_url: str, broker: Broker, tmp_path: Path) -> Iterator[World]:
-    settings = settings_for(postgres_url, tmp_path, broker_url=broker.url)
-    vault = Vault(SECRET)
-    database = Database(settings.database_url, info={"vault": vault, "windows": WINDOWS_MS})
-    yield World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
-    database.close()
-
-
-@pytest.fixture
-def kit(world: World) -> Kit:
-    return kit_for(world, vendor="apple")
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
+    made = by_the_real_clock(postgres_url, tmp_path, broker_url=broker.url)
+    yield made
+    made.database.close()
 
 
 @pytest.fixture
@@ -84,15 +73,6 @@ def runner(engine: Engine, hints: HintSender) -> Iterator[CeleryRunner]:
     made = CeleryRunner(engine, hints)
     yield made
     assert made.stop(20)
-
-
-def until(fits: Callable[[], object], within_s: float = 20) -> bool:
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        if fits():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def hinted_until(fits: Callable[[], object], hints: HintSender, lane: Lane = Lane.URGENT, within_s: float = 40) -> bool:
@@ -303,6 +283,68 @@ def test_a_worker_shows_that_it_works_by_a_ping_that_comes_back(runner: CeleryRu
     runner._heard_at -= 60
     assert until(lambda: runner.health().works)
     assert not runner.health().deaf
+
+
+CHILD = """
+import logging, sys
+from pathlib import Path
+from app.delivery.celery_runner import Patience
+from app.delivery.service import Duties, serve
+from app.settings import Settings
+from app.world import open_world
+url, broker, folder, secret = sys.argv[1:]
+logging.basicConfig(level=logging.ERROR)
+home = Path(folder)
+settings = Settings(database_url=url, broker_url=broker, var_dir=home, certs_dir=home, secret_key=secret)
+patience = Patience(ping_every_s=0.2, works_within_s=1.0, deaf_after_s=1.5)
+sys.exit(serve(open_world(settings), Duties(worker=True, patience=patience)))
+"""
+
+
+class Rivals:
+    """Others who wait for what a worker tells itself.
+
+    A broker serves who has waited longest. The worker asks anew each second, and by then not all of these were served.
+    """
+
+    def __init__(self, broker: Broker, queue: str, count: int = 30) -> None:
+        self._clients = [redis.Redis.from_url(broker.url) for _ in range(count)]
+        self._queue = queue
+        self.taken = 0
+        for client in self._clients:
+            threading.Thread(target=self._take, args=(client,), daemon=True).start()
+
+    def _take(self, client: "redis.Redis") -> None:
+        with contextlib.suppress(redis.RedisError):
+            while client.brpop([self._queue], timeout=0):
+                self.taken += 1
+
+
+def test_a_worker_that_has_become_deaf_ends_so_that_a_new_start_mends_it(
+    broker: Broker, world: World, tmp_path: Path
+) -> None:
+    arguments = [world.settings.database_url, broker.url, str(tmp_path), SECRET]
+    worker = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stderr=subprocess.PIPE, text=True)
+
+    def name_of_a_worker_that_works() -> str | None:
+        with world.database.reading() as session:
+            return session.scalar(select(Node.name).where(Node.role == "worker", Node.worked_at.is_not(None)))
+
+    try:
+        assert until(name_of_a_worker_that_works, 30)
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.wait(2)  # it hears itself, and goes on for longer than one that does not
+
+        rivals = Rivals(broker, f"node.{name_of_a_worker_that_works()}")
+        _, said = worker.communicate(timeout=20)
+    finally:
+        worker.kill()
+        worker.wait()
+
+    assert rivals.taken > 0
+    assert worker.returncode == 1
+    assert "the broker takes what is sent and nothing comes back; ending, so that a new start mends it" in said
+    assert name_of_a_worker_that_works() is None  # it said good-bye
 
 
 class Line:
