@@ -6,7 +6,7 @@ The leaf carries what Apple's carries: UID and OU in the subject, the pass type 
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -157,6 +157,14 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
+
+
+@cache
+def pass_certificate(
+    pass_type: str, team: str, now: datetime, not_before: datetime | None = None, not_after: datetime | None = None
+) -> PassCertificate:
+    """A certificate of an authority of its own, made once for all who ask for the same: three keys take their time."""
+    return Authority(now=now).issue_pass_certificate(pass_type, team, not_before, not_after)
 
 
 def _name(parts: list[tuple[x509.ObjectIdentifier, str]]) -> x509.Name:

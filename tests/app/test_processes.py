@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.commands.shell import Shell, free_port, wait_for
+from tests.app.commands.shell import Shell, wait_for
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.migrations import run as migrations
+from tests.ports import free_port
 
 UP_WITHIN_S = 20.0
 FROZEN_S = 3.0
@@ -60,9 +60,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
         self._start()
 

@@ -18,7 +18,8 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-from tests.journeys.stage import free_port, wait_for
+from tests.journeys.stage import wait_for
+from tests.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = (

@@ -18,16 +18,11 @@ import requests
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.google_phone import GooglePhone
 from app.sandbox.sandbox import Sandbox
+from tests.ports import free_port
 
 PASS_TYPE = "pass.com.example.stage"
 TEAM = "STAGE12345"
 QUICKLY = (0.2, 0.2, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 5.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], timeout_s: float = 20.0) -> Any:

@@ -19,7 +19,8 @@ from app.delivery.models import Node
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.google_phone import GooglePhone
 from tests.chaos.servers import Broker, Postgres
-from tests.journeys.stage import Integrator, Stage, balance_on, free_port, stage, wait_for
+from tests.journeys.stage import Integrator, Stage, balance_on, stage, wait_for
+from tests.ports import free_port
 
 EVERYBODY = ("web", "worker", "worker-2", "scheduler", "scheduler-2")
 ANSWER_WITHIN_S = 20

@@ -21,7 +21,7 @@ from app.staff.models import AuditEvent, Staff
 from app.world import World
 from tests import factories
 from tests.app.pages import post
-from tests.authority import Authority
+from tests.authority import pass_certificate
 from tests.conftest import MovableClock
 
 PASS_TYPE = "pass.com.example.kahve"
@@ -94,10 +94,7 @@ def install_certificate(
 ) -> None:
     """Put a certificate of an authority of our own where the service looks for it."""
     now = world.clock()
-    authority = Authority(now=now - timedelta(days=400))
-    made = authority.issue_pass_certificate(
-        pass_type, team, not_before=now - timedelta(days=350), not_after=now + ends_in
-    )
+    made = pass_certificate(pass_type, team, now - timedelta(days=400), now - timedelta(days=350), now + ends_in)
     folder: Path = world.settings.certs_dir / pass_type
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (

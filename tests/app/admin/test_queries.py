@@ -10,14 +10,13 @@ from app.admin.look import subject
 from app.admin.look.subject import Reach
 from app.admin.trail import events
 from app.clock import milliseconds
-from app.factory import create_app
 from app.outbox import service as outbox
 from app.staff import audit
 from app.staff.guards import identity_of
 from app.wallets.apple import registrations
 from app.world import World
 from tests import factories
-from tests.conftest import MovableClock
+from tests.conftest import MovableClock, application
 
 
 def test_the_ledger_counts_by_state_and_programme(any_world: World, clock: MovableClock) -> None:
@@ -83,7 +82,7 @@ def test_the_overview_and_a_card_s_story_are_answered(any_world: World, clock: M
         lines = [("fetch:signature", "one"), ("fetch:signature", "two"), ("list:network", "three")]
         registrations.keep_log(session, lines, now=clock() - timedelta(days=1))
 
-    with create_app(any_world).test_request_context(), any_world.database.reading() as session:
+    with application(any_world).test_request_context(), any_world.database.reading() as session:
         answers = home.answers(any_world, session, identity_of(staff), now=clock())
         said = devices.complaints(session, now=clock())
         found = stories.find(session, "ayse@example.com", [programme])

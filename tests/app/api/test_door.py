@@ -15,13 +15,12 @@ from app import idempotency
 from app.api.limits import Buckets
 from app.api.routes import LIMITS, OPERATIONS
 from app.cards import service as cards
-from app.factory import create_app
 from app.ledger.models import Entry
 from app.staff import service as staff
 from app.staff.models import ApiKey
 from app.world import World
 from tests.app.api.conftest import Api, Shop, make_app, make_key, make_shop, problem
-from tests.conftest import MovableClock
+from tests.conftest import MovableClock, application
 
 EARN = {"amount": "125.00"}
 SCOPES = ("read", "write", "admin")
@@ -331,7 +330,7 @@ def test_a_lock_that_another_holds_too_long_is_told_as_busy_and_changes_nothing(
 
 
 def test_the_service_serves_the_api(world: World) -> None:
-    client = create_app(world).test_client()
+    client = application(world).test_client()
 
     problem(client.get("/api/v1/programmes"), 401, "key_missing")
     problem(client.post("/api/v1/programmes", json={}), 401, "key_missing")  # no form token is asked for

@@ -4,7 +4,6 @@ import atexit
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.ports import free_port
 
 PASSWORD = "correct horse battery"
 WAIT_S = 40.0
@@ -149,12 +150,6 @@ def _forks() -> Forks:
     made = Forks()
     atexit.register(made.close)
     return made
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:

@@ -22,8 +22,9 @@ from app.outbox import service as outbox
 from app.sandbox.sandbox import Sandbox
 from app.vault import Vault, load_secret
 from tests import factories
-from tests.app.commands.shell import Shell, free_port
+from tests.app.commands.shell import Shell
 from tests.authority import Authority
+from tests.ports import free_port
 
 TYPE, TEAM = "pass.com.example.kahve", "A1B2C3D4E5"
 

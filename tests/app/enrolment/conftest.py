@@ -7,13 +7,12 @@ import pytest
 from flask import Flask
 
 from app.cards.models import Programme, Store
-from app.factory import create_app
 from app.settings import Settings
 from app.world import World
 from tests import factories
 from tests.app.enrolment.visitor import Visitor
-from tests.authority import Authority
-from tests.conftest import MovableClock
+from tests.authority import pass_certificate
+from tests.conftest import MovableClock, application
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def shop(world: World, kahve: Programme) -> Store:
 
 @pytest.fixture
 def app(world: World) -> Flask:
-    made = create_app(world)
+    made = application(world)
     # the test client speaks http; the cookie's __Host- name and Secure mark would keep it from coming back
     made.config.update(SESSION_COOKIE_NAME="tessera", SESSION_COOKIE_SECURE=False)
     return made
@@ -49,7 +48,7 @@ def visitor(app: Flask, kahve: Programme) -> Visitor:
 @pytest.fixture
 def certificate(settings: Settings, clock: MovableClock) -> Path:
     """A pass certificate for Kahve Durağı, valid for some time from the clock's present."""
-    issued = Authority(now=clock()).issue_pass_certificate("pass.com.example.kahve", "A1B2C3D4E5")
+    issued = pass_certificate("pass.com.example.kahve", "A1B2C3D4E5", clock())
     folder = settings.certs_dir / issued.pass_type
     folder.mkdir(parents=True)
     (folder / "certificate.pem").write_bytes(issued.certificate_pem)

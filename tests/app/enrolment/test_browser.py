@@ -12,11 +12,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from app.cards.models import Programme
-from app.factory import create_app
 from app.settings import Settings
 from app.world import World
 from tests import factories
-from tests.conftest import settings_for
+from tests.conftest import application, settings_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -58,7 +57,7 @@ def app(world: World) -> Flask:
     with world.database.unit_of_work() as session:
         programme = factories.programme(session, design={"background_color": "#4a2c1d"})
         factories.store(session, programme)
-    return create_app(world)
+    return application(world)
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from app.cards.models import Card, Consent, Member, Programme, Store
 from app.enrolment import joining
 from app.enrolment.forms import JoinForm
 from app.errors import Conflict
-from app.factory import create_app
 from app.world import World
 from tests import factories
 from tests.app.enrolment.visitor import Visitor, members
+from tests.conftest import application
 
 INSTAGRAM = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Instagram 350.0"
 
@@ -340,7 +340,7 @@ def test_one_phone_on_many_forms_at_once_makes_one_member_and_asks_the_others_fo
 def test_hostile_addresses_are_answered_alike_on_both_databases(any_world: World) -> None:
     with any_world.database.unit_of_work() as session:
         factories.programme(session)
-    visitor = Visitor(create_app(any_world))
+    visitor = Visitor(application(any_world))
 
     answers = [
         visitor.open(path).status_code for path in ("/join/%00", "/c/%00", "/c/x%00.pkpass", "/join/kahve?store=%00")

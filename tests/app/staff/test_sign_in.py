@@ -7,13 +7,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.factory import create_app
 from app.staff import service, throttle
 from app.staff.models import AuditEvent, Staff, Throttle
 from app.world import World
 from tests import factories
 from tests.app.pages import csrf_of, post
-from tests.conftest import MovableClock
+from tests.conftest import MovableClock, application
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_unknown_people_and_wrong_passwords_get_the_same_answer(client: FlaskCli
 
 
 def test_hostile_addresses_are_refused_like_any_other(any_world: World) -> None:
-    client = create_app(any_world).test_client()
+    client = application(any_world).test_client()
 
     for email in ["", "\x00", "ali\x00ce@example.com", "x" * 5000, "ç@ş", "' OR 1=1 --"]:
         assert sign_in(client, email).status_code == 401, email

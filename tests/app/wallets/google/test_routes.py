@@ -1,19 +1,19 @@
 import pytest
 from flask.testing import FlaskClient
 
-from app.factory import create_app
 from app.sandbox.google.callbacks import Tamper
 from app.sandbox.google.faults import Fault
 from app.sandbox.sandbox import Sandbox
 from app.wallets.google.models import GoogleObject
 from tests.app.wallets.google.conftest import Stage
+from tests.conftest import application
 
 URL = "/google/callback"
 
 
 @pytest.fixture
 def door(stage: Stage) -> FlaskClient:
-    return create_app(stage.world).test_client()
+    return application(stage.world).test_client()
 
 
 @pytest.fixture
