@@ -91,5 +91,13 @@ class Busy(AppError):
     status = 503
 
 
+class DatabaseBusy(Busy):
+    """The database had no turn for this; nothing was changed."""
+
+    def __init__(self) -> None:
+        text = Sentence("The service is busy at the moment; nothing was changed. Try again.")
+        super().__init__("busy", text, retry_after_s=2)
+
+
 class ConfigurationError(Exception):
     """The service cannot start as configured; the message is one line that says how to mend it."""

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from app.errors import Busy
+from app.errors import DatabaseBusy
 
 TURNS_IN_A_ROW = 16
 PAUSE_AFTER_ROW_S = 0.001
@@ -60,7 +60,7 @@ class Gate:
     def turn(self, priority: Priority) -> Iterator[None]:
         """Wait for the turn and keep it for the length of the block.
 
-        Raises: Busy, if it does not come in time.
+        Raises: DatabaseBusy, if it does not come in time.
         """
         if self._pid != os.getpid():
             self._open()
@@ -121,7 +121,7 @@ class Gate:
                 return
             self._waiting.remove(ticket)
             heapq.heapify(self._waiting)
-        raise Busy("busy", "The service is busy at the moment; nothing was changed. Try again.", retry_after_s=2)
+        raise DatabaseBusy
 
     def _give_back(self) -> None:
         with self._mutex:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import db, trace
-from app.errors import AppError, Busy, Sentence
+from app.errors import AppError, Busy, DatabaseBusy, Sentence
 from app.settings import Settings
 from app.world import World
 
@@ -120,6 +120,8 @@ def problem_of(error: AppError, request_id: str) -> dict[str, object]:
 def refusal_of(fault: Exception, where: str, request_id: str) -> AppError:
     """What is told of whatever went wrong, also of what nobody foresaw; logged where an operator can do something."""
     if isinstance(fault, AppError):
+        if isinstance(fault, DatabaseBusy):
+            DB_BUSY.inc()
         if fault.status >= 500 or fault.detail:
             LOGGER.warning("%s: %s", where, fault)
         return fault
@@ -134,8 +136,7 @@ def refusal_of(fault: Exception, where: str, request_id: str) -> AppError:
                     "Tell the operator to make room on the disk, then repeat what you did.",
                     retry_after_s=30,
                 )
-        text = "The service is busy at the moment; nothing was changed. Try again."
-        return Busy("busy", text, retry_after_s=2)
+        return DatabaseBusy()
     LOGGER.error("unexpected failure of %s", where, exc_info=fault)
     unforeseen = Sentence(
         "Something failed on our side and nothing was changed. Tell the operator this number: %(number)s.",

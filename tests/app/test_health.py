@@ -2,12 +2,13 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from prometheus_client.core import Metric
+from prometheus_client.core import REGISTRY, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from app.delivery import book, counting, snapshots
 from app.delivery.models import Node
 from app.figures.books import LedgerCounts
 from app.figures.collected import Figures
+from app.gate import Gate, Priority
 from app.offers import service as offers
 from app.offers.models import Occurrence
 from app.offers.service import OfferDraft
@@ -172,6 +174,29 @@ def test_what_delivery_did_is_told_as_counts_and_a_histogram(any_world: World) -
     assert buckets == [4, 4, 7, 7]
     assert found["tessera_delivery_lag_seconds_sum", (lane,)] == 5
     assert found["tessera_delivery_lag_seconds_count", (lane,)] == 7
+
+
+def test_requests_turned_away_at_the_gate_of_writers_are_counted(world: World, tmp_path: Path) -> None:
+    app = make_app(world)
+    gate = Gate(str(tmp_path / "busy.db"), timeout_s=0.05)
+
+    @app.get("/api/v1/write")
+    def write() -> str:
+        with gate.turn(Priority.WEB):
+            return "written"
+
+    before = sample("tessera_db_busy_total")
+    with gate.turn(Priority.WORKER), ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(lambda: app.test_client().get("/api/v1/write")).result()
+    written = app.test_client().get("/api/v1/write")
+    gate.close()
+
+    assert (refused.status_code, refused.headers["Retry-After"], written.status_code) == (503, "2", 200)
+    assert sample("tessera_db_busy_total") == before + 1
+
+
+def sample(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0
 
 
 def test_a_scheduler_leads_while_its_beat_is_fresh(any_world: World, clock: MovableClock) -> None:

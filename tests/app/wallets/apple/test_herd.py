@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from prometheus_client import REGISTRY
+from sqlalchemy import select, text
 
 from app.cards import service as cards
 from app.cards.models import Card, Programme
@@ -84,11 +85,37 @@ def test_a_full_house_sends_phones_away_at_once_and_serves_everybody_else(
     assert call("GET", list_path()).status == 200
 
 
-def test_phones_never_get_all_threads_of_the_server(world: World) -> None:
-    for threads in (1, 2, 4, 16):
-        places = issuer(replace(world, settings=replace(world.settings, web_threads=threads))).places
+def test_what_is_answered_before_the_pages_is_counted_and_timed_like_them(
+    call: Caller, card: Card, token_of: Tokens, world: World
+) -> None:
+    def counted(endpoint: str, status: str) -> tuple[float, float, float]:
+        labels = {"method": "GET", "endpoint": endpoint, "status": status}
+        found = (
+            REGISTRY.get_sample_value("tessera_http_requests_total", labels),
+            REGISTRY.get_sample_value("tessera_http_request_seconds_count", {"endpoint": endpoint}),
+            REGISTRY.get_sample_value("tessera_db_busy_total"),
+        )
+        return found[0] or 0.0, found[1] or 0.0, found[2] or 0.0
 
-        assert 1 <= places.seats <= max(1, threads // 2)
+    before = {status: counted("apple.fetch", status) for status in ("200", "503")}
+    listed = counted("apple.changed", "204")
+
+    call("GET", list_path())
+    fetched = call("GET", pass_path(card), Authorization=token_of(card))
+    with world.database.unit_of_work() as session:
+        session.execute(text("ALTER TABLE card RENAME TO card_elsewhere"))
+    broken = call("GET", pass_path(card), Authorization=token_of(card))
+
+    after = {status: counted("apple.fetch", status) for status in ("200", "503")}
+    assert (fetched.status, broken.status) == (200, 503)
+    for status in ("200", "503"):
+        grown = [now - then for now, then in zip(after[status], before[status], strict=True)]
+        assert grown == [1, 2, 1]
+    assert counted("apple.changed", "204")[:2] == (listed[0] + 1, listed[1] + 1)
+
+
+def test_phones_never_get_all_threads_of_the_server(world: World) -> None:
+    assert 1 <= issuer(world).places.seats < world.settings.web_threads
 
 
 def test_whoever_waits_is_served_when_a_seat_is_free(world: World) -> None:
