@@ -7,18 +7,18 @@ from sqlalchemy import bindparam, select
 from app import money
 from app.api import incoming, outgoing, shapes
 from app.api.calls import Body, Call, Operation, unknown
+from app.api.offers import offer_named
 from app.cards import codes
 from app.cards import service as cards
 from app.cards.models import Card, Store
 from app.counter import service as counter
 from app.counter.service import Actor, Done, Sale
-from app.errors import AppError, NotFound
+from app.errors import NotFound
 from app.ledger import held
 from app.ledger import service as ledger
 from app.ledger.held import Held
 from app.ledger.models import Reward
 from app.offers import service as offers
-from app.offers.models import Offer
 
 HISTORY = 20
 _STORE = select(Store.id, Store.programme_id, Store.public_id).where(Store.public_id == bindparam("name"))
@@ -75,7 +75,7 @@ def redeem(call: Call) -> Body:
     elif "reward" in body:
         done = counter.redeem_reward(call.session, card, _reward(call, body["reward"]), **told)
     else:
-        done = counter.redeem_offer(call.session, card, _offer(call, body["offer"]), **told)
+        done = counter.redeem_offer(call.session, card, offer_named(call, body["offer"]), **told)
     return moved(done, store)
 
 
@@ -147,16 +147,6 @@ def _reward(call: Call, name: str) -> Reward:
     found = call.session.scalars(select(Reward).where(Reward.public_id == name)).one_or_none()
     if found is None or not call.caller.sees(found.programme_id):
         raise unknown("reward", name)
-    return found
-
-
-def _offer(call: Call, name: str) -> Offer:
-    try:
-        found = offers.by_id(call.session, name)
-    except AppError:
-        raise unknown("offer", name) from None
-    if not call.caller.sees(found.programme_id):
-        raise unknown("offer", name)
     return found
 
 

@@ -31,7 +31,7 @@ def create_offer(call: Call) -> Body:
 
 def read_offer(call: Call) -> Body:
     """One offer."""
-    offer = _seen(call)
+    offer = offer_named(call, call.path["offer"])
     return _in_full(call, offer, offer.programme.public_id)
 
 
@@ -43,7 +43,7 @@ def list_offers(call: Call) -> Body:
 
 def cancel_offer(call: Call) -> Body:
     """Call an offer off."""
-    offer = _seen(call)
+    offer = offer_named(call, call.path["offer"])
     offers.cancel(call.session, offer, now=call.now)
     call.record("offer_cancelled", f"offer:{offer.public_id}")
     return _in_full(call, offer, offer.programme.public_id)
@@ -51,7 +51,7 @@ def cancel_offer(call: Call) -> Body:
 
 def stop_offer(call: Call) -> Body:
     """Bring a live offer to no further card."""
-    offer = _seen(call)
+    offer = offer_named(call, call.path["offer"])
     offers.stop_spreading(call.session, offer, by=call.caller.actor, now=call.now)
     call.record("offer_spreading_stopped", f"offer:{offer.public_id}")
     return _in_full(call, offer, offer.programme.public_id)
@@ -68,8 +68,11 @@ def _in_full(call: Call, offer: Offer, owner: str) -> Body:
     return {**shapes.offer(offer, owner), "reach": shapes.reach(found), "change": change}
 
 
-def _seen(call: Call) -> Offer:
-    name = call.path["offer"]
+def offer_named(call: Call, name: str) -> Offer:
+    """The offer of that id, if the key may see it.
+
+    Raises: NotFound `unknown_offer`.
+    """
     try:
         found = offers.by_id(call.session, name)
     except AppError:
