@@ -1,6 +1,5 @@
 """What one process keeps for issuing passes: credentials, pictures, finished archives, what cards share."""
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -108,8 +107,8 @@ class Issuer:
         self.kinds = KindCache()
         self.facts = FactsCache(world.database)
         self.fetched = FetchNotes(world.database, world.clock)
-        # half of the threads and of the processors: signing must leave the till and delivery theirs
-        self.places = Places(seats=max(1, min(settings.web_threads // 2, (os.cpu_count() or 1) // 2)))
+        # a web process has one processor: two that sign at once would only take turns with the till's thread
+        self.places = Places(seats=1)
         self._credentials: dict[tuple[str, str], tuple[Credential, datetime]] = {}
 
     def credential(self, pass_type: str, team: str, now: datetime) -> Credential:
