@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -82,9 +82,15 @@ class Signer:
         """
         if not self._valid_from <= at <= self._valid_until:
             raise IdentityError(self.identity.problems(at=at))
-        time = der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(at)))
         # DER orders a SET by its members' bytes; these three have rising lengths, so this order is the right one.
-        attributes = b"".join((_CONTENT_TYPE_ATTRIBUTE, time, _DIGEST_HEAD, hashlib.sha256(manifest).digest()))
+        attributes = b"".join(
+            (
+                _CONTENT_TYPE_ATTRIBUTE,
+                _time_attribute(int(at.timestamp())),
+                _DIGEST_HEAD,
+                hashlib.sha256(manifest).digest(),
+            )
+        )
         # The signature covers the attributes as a SET, while the structure holds them under a context tag.
         signature = self._sign(der.tlv(der.SET, attributes))
         sizes = (len(attributes), len(signature))
@@ -113,6 +119,11 @@ class Signer:
         whole = der.tlv(der.SEQUENCE, _SIGNED_DATA, der.tlv(der.CONTEXT_0, signed))
         between = self._algorithm + der.tlv(der.OCTETS, bytes(signature_bytes))[:-signature_bytes]
         return whole[: -attribute_bytes - len(between) - signature_bytes], between
+
+
+@lru_cache(maxsize=8)
+def _time_attribute(second: int) -> bytes:
+    return der.tlv(der.SEQUENCE, _SIGNING_TIME, der.tlv(der.SET, der.time(datetime.fromtimestamp(second, UTC))))
 
 
 def _signing(key: Key) -> Callable[[bytes], bytes]:

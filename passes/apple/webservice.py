@@ -84,7 +84,8 @@ def serials_answer(serials: Iterable[str], tag: str) -> bytes:
 def last_modified(moment: datetime) -> str:
     """Write an HTTP date; `moment` is aware, and its fraction of a second is lost."""
     utc = moment.astimezone(UTC)
-    return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {utc:%H:%M:%S} GMT"
+    time = f"{utc.hour:02}:{utc.minute:02}:{utc.second:02}"  # strftime takes twice as long as all of this
+    return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {time} GMT"
 
 
 def parse_http_date(text: str | None) -> datetime | None:

@@ -107,4 +107,4 @@ def _name(characters: int, own: Own) -> str:
 
 
 def _date(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.isoformat()[:19]}Z"
