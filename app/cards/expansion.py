@@ -204,7 +204,7 @@ def halt(session: Session, expansion: Expansion, *, by: str, now: datetime) -> b
 
 
 def _left(expansion: Expansion) -> int | None:
-    """Cards that a change which is over did not come to; None if they were never counted."""
+    """Cards that a change has not come to; None if they were never counted."""
     if expansion.status == "done":
         return 0
     return None if expansion.audience is None else max(0, expansion.audience - expansion.passed)
@@ -251,7 +251,7 @@ def progress(session: Session, expansion: Expansion, *, now: datetime, pause_row
         state=state,
         audience=expansion.audience,
         touched=expansion.touched,
-        left=max(0, expansion.audience - expansion.passed) if is_running and expansion.audience is not None else 0,
+        left=(_left(expansion) or 0) if is_running else 0,
         behind=behind,
         per_s=expansion.passed / worked_s if worked_s > 0 else 0.0,
         created_at=expansion.created_at,

@@ -1,6 +1,6 @@
 """Marketing's pages: the offers of a programme, how they will look, and what they did."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -107,32 +107,24 @@ def offer(public_id: str) -> str:
 @requires(*rules.MARKETING)
 def cancel(public_id: str) -> Response:
     """Call an offer off; a live one leaves the cards at once."""
-    now = world().clock()
-    try:
-        with world().database.unit_of_work() as writing:
-            found = _own_offer(writing, public_id)
-            offers.cancel(writing, found, now=now)
-            _note(writing, "offer_cancelled", found, now)
-        flash(gettext("The offer is cancelled; it is leaving the cards now."), "good")
-    except AppError as refusal:
-        flash(gettext(refusal.public), "bad")
-    return redirect(url_for("marketing.offer", public_id=public_id), 303)
+
+    def work(writing: Session, found: Offer, now: datetime) -> None:
+        offers.cancel(writing, found, now=now)
+
+    said = gettext("The offer is cancelled; it is leaving the cards now.")
+    return _changed(public_id, work, action="offer_cancelled", said=said)
 
 
 @blueprint.post("/offers/<public_id>/stop")
 @requires(*rules.MARKETING)
 def stop(public_id: str) -> Response:
     """Bring a live offer to no further card."""
-    now = world().clock()
-    try:
-        with world().database.unit_of_work() as writing:
-            found = _own_offer(writing, public_id)
-            offers.stop_spreading(writing, found, by=current_staff().actor, now=now)
-            _note(writing, "offer_spreading_stopped", found, now)
-        flash(gettext("Stopped. No further card is changed; the offer itself is still live."), "good")
-    except AppError as refusal:
-        flash(gettext(refusal.public), "bad")
-    return redirect(url_for("marketing.offer", public_id=public_id), 303)
+
+    def work(writing: Session, found: Offer, now: datetime) -> None:
+        offers.stop_spreading(writing, found, by=current_staff().actor, now=now)
+
+    said = gettext("Stopped. No further card is changed; the offer itself is still live.")
+    return _changed(public_id, work, action="offer_spreading_stopped", said=said)
 
 
 @blueprint.post("/programme")
@@ -213,6 +205,20 @@ def _own_offer(reading: Session, public_id: str) -> Offer:
 
 def _may_write(person: StaffIdentity) -> bool:
     return person.may(*rules.MARKETING)
+
+
+def _changed(public_id: str, work: Callable[[Session, Offer, datetime], None], *, action: str, said: str) -> Response:
+    """Do something to an offer, keep a trace of it, and go back to its page with what is to be said."""
+    now = world().clock()
+    try:
+        with world().database.unit_of_work() as writing:
+            found = _own_offer(writing, public_id)
+            work(writing, found, now)
+            _note(writing, action, found, now)
+        flash(said, "good")
+    except AppError as refusal:
+        flash(gettext(refusal.public), "bad")
+    return redirect(url_for("marketing.offer", public_id=public_id), 303)
 
 
 def _note(writing: Session, action: str, found: Offer, now: datetime) -> None:
