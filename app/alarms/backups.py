@@ -14,8 +14,9 @@ def note(session: Session, kind: str, *, size_bytes: int = 0, now: datetime) -> 
     """Write down that a backup was `made`, or `verified` by restoring it on trial."""
     session.add(BackupNote(kind=kind, size_bytes=size_bytes, at=now))
     session.flush()
-    newest = session.scalar(select(func.max(BackupNote.id))) or 0
-    session.execute(delete(BackupNote).where(BackupNote.id <= newest - KEPT))
+    # of each kind: a trial a week must not be forgotten over a backup each hour
+    older = select(BackupNote.id).where(BackupNote.kind == kind).order_by(BackupNote.id.desc()).offset(KEPT)
+    session.execute(delete(BackupNote).where(BackupNote.id.in_(older.limit(KEPT))))
 
 
 def newest(session: Session, kind: str = "made") -> datetime | None:

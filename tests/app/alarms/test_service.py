@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.alarms import backups, conditions, service, words
-from app.alarms.models import Alarm
+from app.alarms.models import Alarm, BackupNote
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.delivery import snapshots
@@ -371,6 +371,42 @@ def test_no_backup_is_said_only_after_a_day_of_grace(any_world: World, card: Car
     service.evaluate(any_world)
 
     assert open_kinds(any_world) == {"backup_none"}
+
+
+def test_backups_that_nobody_ever_tried_to_restore_are_an_alarm_after_a_week_and_tried_ones_never(
+    any_world: World, card: Card, clock: MovableClock
+) -> None:
+    with any_world.database.unit_of_work() as session:
+        audit.record(session, actor="cli", action="user_added", subject="staff:x", now=clock())
+    clock.advance(days=9)
+    install_certificate(any_world)
+    beat(any_world)
+    with any_world.database.unit_of_work() as session:
+        backups.note(session, "made", now=clock())
+    service.evaluate(any_world)
+    untried = open_kinds(any_world)
+
+    with any_world.database.unit_of_work() as session:
+        backups.note(session, "verified", now=clock())
+        for _ in range(backups.KEPT * 2):
+            backups.note(session, "made", now=clock())
+    service.evaluate(any_world)
+
+    assert untried == {"backup_untried"}
+    assert open_kinds(any_world) == set()
+    with any_world.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(BackupNote)) == backups.KEPT + 1
+
+
+def test_a_key_of_google_that_cannot_be_used_is_an_alarm(any_world: World, card: Card, tmp_path: Path) -> None:
+    key = tmp_path / "service-account.json"
+    key.write_text("{}", encoding="utf-8")
+    settings = replace(any_world.settings, google_credentials=key, google_issuer_id="3388000000012345678")
+    with_google = replace(any_world, settings=settings)
+
+    service.evaluate(with_google)
+
+    assert open_kinds(any_world) == {"google_key"}
 
 
 def test_a_broker_that_nobody_hears_is_an_alarm_where_there_is_one(
