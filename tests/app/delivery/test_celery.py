@@ -296,7 +296,7 @@ url, broker, folder, secret = sys.argv[1:]
 logging.basicConfig(level=logging.ERROR)
 home = Path(folder)
 settings = Settings(database_url=url, broker_url=broker, var_dir=home, certs_dir=home, secret_key=secret)
-patience = Patience(ping_every_s=0.2, works_within_s=1.0, deaf_after_s=1.5)
+patience = Patience(ping_every_s=0.2, works_within_s=1.0, deaf_after_s=2.5)
 sys.exit(serve(open_world(settings), Duties(worker=True, patience=patience)))
 """
 
@@ -333,7 +333,7 @@ def test_a_worker_that_has_become_deaf_ends_so_that_a_new_start_mends_it(
     try:
         assert until(name_of_a_worker_that_works, 30)
         with pytest.raises(subprocess.TimeoutExpired):
-            worker.wait(2)  # it hears itself, and goes on for longer than one that does not
+            worker.wait(3)  # it hears itself, and goes on for longer than one that does not
 
         rivals = Rivals(broker, f"node.{name_of_a_worker_that_works()}")
         _, said = worker.communicate(timeout=20)
