@@ -8,10 +8,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.common import AbstractServer
 
 from app import logs, settings
 from app.alarms import service as alarms
@@ -84,9 +86,18 @@ def web(_arguments: argparse.Namespace) -> int:
     require_company(chosen)
     end_with_parent()
     require_free_port(chosen.listen)
+    server = web_server("app.wsgi:build", chosen)
+    stop = _drained(server.signal_handler_interrupt, chosen.drain_s)
+    server.signal_handler_interrupt = stop  # type: ignore[method-assign]  # granian knows no other way
+    server.serve()
+    return 0
+
+
+def web_server(application: str, chosen: Settings) -> AbstractServer[Any]:
+    """The web server, to be started, of whatever the function makes that is named `module:function`."""
     host, port = _host_and_port(chosen.listen)
-    server = Granian(
-        "app.wsgi:build",
+    return Granian(
+        application,
         factory=True,
         address=host,
         port=port,
@@ -100,10 +111,6 @@ def web(_arguments: argparse.Namespace) -> int:
         websockets=False,
         log_level=LogLevels.error,
     )
-    stop = _drained(server.signal_handler_interrupt, chosen.drain_s)
-    server.signal_handler_interrupt = stop  # type: ignore[method-assign]  # granian knows no other way
-    server.serve()
-    return 0
 
 
 def worker(arguments: argparse.Namespace) -> int:
