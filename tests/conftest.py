@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,8 +23,14 @@ from app.migrations import run as migrations
 from app.settings import Settings
 from app.vault import Vault
 from app.world import World
+from tests.sharing import Sharing
 
 SECRET = "a-secret-for-tests-of-at-least-32-characters"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    """Asked for by pytest-xdist: who gives the workers their tests."""
+    return Sharing(config, log)
 
 
 class MovableClock:

@@ -16,9 +16,10 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.migrations import run as migrations
+from tests.conftest import without_fsync
 from tests.ports import free_port
 
-UP_WITHIN_S = 20.0
+UP_WITHIN_S = 60.0
 FROZEN_S = 3.0
 NAME = "tessera"
 
@@ -28,6 +29,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._server = get_server(folder, cleanup_mode="stop")
+        without_fsync(self._server)
         admin = Database(self._server.get_uri())
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"CREATE DATABASE {NAME}"))

@@ -24,7 +24,15 @@ from tests.chaos.storm import PATIENT
 from tests.conftest import postgres_database
 from tests.journeys.stage import Stage, balance_on, stage, wait_for
 
-CURRENT_WITHIN_S = 120.0
+CURRENT_WITHIN_S = 240.0
+ANSWER_WITHIN_S = 60.0
+STEP_WITHIN_S = 120.0
+LASTS_S = (12.0, 45.0, 180.0)  # an offer may be over before a busy machine has started its scheduler
+WINDOWS = {  # what merges within them is not told here
+    "TESSERA_WINDOW_URGENT_MS": "200",
+    "TESSERA_WINDOW_NORMAL_MS": "500",
+    "TESSERA_WINDOW_BULK_MS": "1000",
+}
 
 
 @dataclass
@@ -52,7 +60,7 @@ class Scene:
         started = log.read_text().count(f"{role} started")
         self.place.product.begin(role, TESSERA_FAILPOINT=failpoint)
         if role != "web":  # until it is there, the others do its work
-            wait_for(lambda: log.read_text().count(f"{role} started") > started, 60)
+            wait_for(lambda: log.read_text().count(f"{role} started") > started, STEP_WITHIN_S)
         else:
             self.interpreter = wait_for(self._interpreter_of_web)
             self.place.product.wait_ready()
@@ -77,15 +85,15 @@ class Scene:
     def died(self, role: str) -> None:
         """The process ended at its point, by the signal that was ordered."""
         if role == "web":
-            wait_for(lambda: not Path(f"/proc/{self.interpreter}/cmdline").exists(), 60)
+            wait_for(lambda: not Path(f"/proc/{self.interpreter}/cmdline").exists(), STEP_WITHIN_S)
             return
         process = self.place.product.processes[role]
-        wait_for(lambda: process.poll() is not None, 60)
+        wait_for(lambda: process.poll() is not None, STEP_WITHIN_S)
         assert process.returncode == -signal.SIGKILL
 
     def froze(self, role: str) -> None:
         status = Path(f"/proc/{self.place.product.processes[role].pid}/stat")
-        wait_for(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", 60)
+        wait_for(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", STEP_WITHIN_S)
 
     def thaw(self, role: str) -> None:
         self.place.product.processes[role].send_signal(signal.SIGCONT)
@@ -111,7 +119,7 @@ class Holder:
                 f"{api.base}/api/v1/cards/{self.number}/earn",
                 json={"amount": f"{points * 10}.00"},
                 headers={"Idempotency-Key": key or str(uuid.uuid4())},
-                timeout=10,
+                timeout=ANSWER_WITHIN_S,
             )
         except requests.RequestException:
             return None
@@ -141,7 +149,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         url = f"sqlite:///{folder}/tessera.db"
         if request.param == "postgresql":
             url = held.enter_context(postgres_database(request.getfixturevalue("postgres")))
-        place = held.enter_context(stage(folder, url, "web", "worker", "scheduler"))
+        place = held.enter_context(stage(folder, url, "web", "worker", "scheduler", environ=WINDOWS))
         yield Scene(place, place.iphone(retry_delays_s=PATIENT), place.android())
 
 
@@ -237,9 +245,9 @@ def test_a_bulk_change_that_dies_within_a_chunk_touches_each_card_once(scene: Sc
 def test_a_scheduler_that_dies_at_an_offers_start_fires_it_once(scene: Scene, point: str) -> None:
     holder = scene.card()
     before = scene.place.api.get(f"cards/{holder.number}")["version"]
-    with announced(scene, starts_in_s=6, ends_in_s=3600) as offer:
-        scene.restart("scheduler", f"{point}=kill")
+    scene.restart("scheduler", f"{point}=kill")
 
+    with announced(scene, starts_in_s=1, ends_in_s=3600) as offer:
         scene.died("scheduler")
         scene.restart("scheduler")
 
@@ -249,19 +257,12 @@ def test_a_scheduler_that_dies_at_an_offers_start_fires_it_once(scene: Scene, po
 
 def test_an_offer_whose_start_nobody_was_there_to_see_starts_late_and_ends(scene: Scene) -> None:
     holder = scene.card()
-    scene.place.product.kill("scheduler")
-    with announced(scene, starts_in_s=1, ends_in_s=15) as offer:
-        time.sleep(3)
-
-        scene.restart("scheduler")
-
-        wait_for(lambda: shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
-        wait_for(lambda: not shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
+    assert any(starts_late_and_ends(scene, holder, lasts_s) for lasts_s in LASTS_S)
 
 
 def test_a_registration_that_dies_is_repeated_by_the_phone_and_misses_nothing(scene: Scene) -> None:
     card = scene.place.member("Late Member")
-    content = requests.get(card["links"]["apple"], timeout=20).content
+    content = requests.get(card["links"]["apple"], timeout=ANSWER_WITHIN_S).content
     scene.restart("web", "register.before_commit=kill")
 
     scene.iphone.add(content)
@@ -275,6 +276,21 @@ def test_a_registration_that_dies_is_repeated_by_the_phone_and_misses_nothing(sc
 def test_at_the_end_the_books_add_up(scene: Scene) -> None:
     assert "adds up" in scene.place.product.tessera("ledger", "verify")
     assert "whole" in scene.place.product.tessera("audit", "verify")
+
+
+def starts_late_and_ends(scene: Scene, holder: Holder, lasts_s: float) -> bool:
+    """Start an offer while no scheduler runs; False if it was over before it could be shown."""
+    scene.place.product.kill("scheduler")
+    with announced(scene, starts_in_s=1, ends_in_s=lasts_s) as offer:
+        time.sleep(2)
+
+        scene.restart("scheduler")
+
+        end = time.monotonic() + lasts_s
+        wait_for(lambda: shown_on(scene, [holder], offer) or time.monotonic() > end, CURRENT_WITHIN_S)
+        was_shown = shown_on(scene, [holder], offer)
+        wait_for(lambda: not shown_on(scene, [holder], offer), CURRENT_WITHIN_S)
+        return was_shown
 
 
 def change_behind_a_frozen_worker(scene: Scene, holder: Holder) -> int:

@@ -18,7 +18,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-from tests.journeys.stage import wait_for
+from tests.journeys.stage import READY_WITHIN_S, wait_for
 from tests.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,7 +35,7 @@ DESK = {"width": 1280, "height": 900}
 FILM = (640, 480)
 CODE_SIDE = 360
 FRAMES = 5
-STOPS_WITHIN_S = 40
+STOPS_WITHIN_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def demo(folder: Path) -> Iterator[Demo]:
             [sys.executable, "-m", "app", "demo"], env=environ, cwd=folder, stdout=log, stderr=log
         )
     try:
-        wait_for(lambda: process.poll() is not None or _answers(base), 60)
+        wait_for(lambda: process.poll() is not None or _answers(base), READY_WITHIN_S)
         assert process.poll() is None, (folder / "demo.log").read_text()
         inside = folder / "var" / "demo"
         addresses = json.loads((inside / "sandbox" / "sandbox.json").read_text())
@@ -98,7 +98,7 @@ def demo(folder: Path) -> Iterator[Demo]:
 
 def _answers(base: str) -> bool:
     try:
-        return requests.get(f"{base}/readyz", timeout=1).ok
+        return requests.get(f"{base}/readyz", timeout=5).ok
     except requests.RequestException:
         return False
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.conftest import postgres_database
-from tests.journeys.stage import Stage, balance_on, stage
+from tests.journeys.stage import SHOWN_WITHIN_S, Stage, balance_on, stage
 
 EARNS = 24
 SEED = 7
@@ -38,7 +38,7 @@ class Till(threading.Thread):
                 f"{api.base}/api/v1/cards/{self.number}/earn",
                 json={"amount": "10.00", "receipt": f"K-{sale}"},
                 headers={"Idempotency-Key": key},
-                timeout=5,
+                timeout=20,
             )
         except requests.RequestException:
             return False
@@ -67,13 +67,13 @@ def test_any_process_may_be_killed_at_any_time(database: str, tmp_path: Path, re
             till.join(dice.uniform(0.1, 0.6))
             place.product.kill(victim)
             place.product.start(victim)
-        till.join(60)
+        till.join(SHOWN_WITHIN_S)
         till.given_up.set()
 
         assert till.answered == EARNS
         assert place.api.get(f"cards/{card['number']}")["balance"] == EARNS
-        assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == EARNS, 90), iphone.log
-        assert android.wait_until(lambda p: balance_on(p, object_id) == EARNS, 90), android.log
+        assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == EARNS, SHOWN_WITHIN_S), iphone.log
+        assert android.wait_until(lambda p: balance_on(p, object_id) == EARNS, SHOWN_WITHIN_S), android.log
         assert "adds up" in place.product.tessera("ledger", "verify")
 
 
@@ -88,4 +88,4 @@ def test_the_parent_restarts_what_dies_and_takes_its_children_along(tmp_path: Pa
         place.product.start("run")
 
         assert place.api.get(f"cards/{card['number']}")["balance"] == 1
-        assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 1, 60), iphone.log
+        assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 1, SHOWN_WITHIN_S), iphone.log

@@ -10,7 +10,7 @@ import requests
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.google_phone import GooglePhone
 from tests.conftest import postgres_database
-from tests.journeys.stage import Stage, balance_on, stage, wait_for
+from tests.journeys.stage import SHOWN_WITHIN_S, Stage, balance_on, stage, wait_for
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -48,8 +48,8 @@ def test_a_purchase_reaches_both_phones_with_a_message_on_the_lock_screen(
     earned = on_stage.api.earn(card["number"], "125.00", receipt="R-1")
 
     assert earned["balance"] == 12
-    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 12, 20), iphone.log
-    assert android.wait_until(lambda p: balance_on(p, object_id) == 12, 20), android.log
+    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 12, SHOWN_WITHIN_S), iphone.log
+    assert android.wait_until(lambda p: balance_on(p, object_id) == 12, SHOWN_WITHIN_S), android.log
     assert any("12" in line for line in iphone.lock_screen)
     assert android.lock_screen
 
@@ -78,16 +78,20 @@ def test_an_offer_appears_at_its_second_and_leaves_at_its_end(
     assert iphone.shows(card["serial"], "latest") != "Cake for free"
     assert "Cake for free" not in offer_texts(android, object_id)
 
-    assert iphone.wait_until(lambda p: "Cake for free" in str(p.shows(card["serial"], "latest")), 20), iphone.log
+    assert iphone.wait_until(lambda p: "Cake for free" in str(p.shows(card["serial"], "latest")), SHOWN_WITHIN_S), (
+        iphone.log
+    )
     assert datetime.now(UTC) >= start
     assert any("Cake for free" in line for line in iphone.lock_screen)
-    assert android.wait_until(lambda p: "Cake for free" in offer_texts(p, object_id), 20), android.log
+    assert android.wait_until(lambda p: "Cake for free" in offer_texts(p, object_id), SHOWN_WITHIN_S), android.log
     messages_before = len(iphone.lock_screen)
 
-    assert iphone.wait_until(lambda p: "Cake for free" not in str(p.shows(card["serial"], "latest")), 20), iphone.log
+    assert iphone.wait_until(lambda p: "Cake for free" not in str(p.shows(card["serial"], "latest")), SHOWN_WITHIN_S), (
+        iphone.log
+    )
     assert datetime.now(UTC) >= end
     assert len(iphone.lock_screen) == messages_before, "leaving is silent"
-    assert android.wait_until(lambda p: "Cake for free" not in offer_texts(p, object_id), 20), android.log
+    assert android.wait_until(lambda p: "Cake for free" not in offer_texts(p, object_id), SHOWN_WITHIN_S), android.log
 
 
 def test_ten_changes_at_once_end_in_the_right_balance_with_few_pushes(
@@ -100,8 +104,8 @@ def test_ten_changes_at_once_end_in_the_right_balance_with_few_pushes(
     for _ in range(10):
         on_stage.api.earn(card["number"], "10.00")
 
-    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 10, 20), iphone.log
-    assert android.wait_until(lambda p: balance_on(p, object_id) == 10, 20), android.log
+    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 10, SHOWN_WITHIN_S), iphone.log
+    assert android.wait_until(lambda p: balance_on(p, object_id) == 10, SHOWN_WITHIN_S), android.log
     pushes = [one for one in on_stage.sandbox.apns.requests if one.token == iphone.device.push_token]
     assert 1 <= len(pushes) < 10
 
@@ -122,8 +126,8 @@ def test_a_phone_that_was_offline_catches_up_when_it_is_back(
     iphone.set_airplane_mode(False)
     android.set_airplane_mode(False)
 
-    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 20, 20), iphone.log
-    assert android.wait_until(lambda p: balance_on(p, object_id) == 20, 20), android.log
+    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 20, SHOWN_WITHIN_S), iphone.log
+    assert android.wait_until(lambda p: balance_on(p, object_id) == 20, SHOWN_WITHIN_S), android.log
 
 
 def test_a_phone_with_a_new_push_token_is_told_at_the_new_one(on_stage: Stage, iphone: ApplePhone) -> None:
@@ -131,10 +135,10 @@ def test_a_phone_with_a_new_push_token_is_told_at_the_new_one(on_stage: Stage, i
     on_stage.add_to_iphone(iphone, card)
 
     iphone.change_push_token()
-    assert iphone.wait_until(lambda p: p.is_registered(card["serial"]) and p.is_idle), iphone.log
+    assert iphone.wait_until(lambda p: p.is_registered(card["serial"]) and p.is_idle, SHOWN_WITHIN_S), iphone.log
     on_stage.api.earn(card["number"], "100.00")
 
-    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 10, 20), iphone.log
+    assert iphone.wait_until(lambda p: p.shows(card["serial"], "balance") == 10, SHOWN_WITHIN_S), iphone.log
     assert on_stage.sandbox.apns.requests[-1].token == iphone.device.push_token
 
 
@@ -149,10 +153,12 @@ def test_a_deleted_card_is_told_no_more_and_an_erased_one_is_voided(
     answer = on_stage.api.session.delete(f"{on_stage.product.base}/api/v1/members/{member}", timeout=10)
 
     assert answer.status_code == 204
-    assert android.wait_until(lambda p: (p.stored(object_id) or ({}, {}))[0].get("state") == "INACTIVE", 20), (
-        android.log
-    )
+    assert android.wait_until(
+        lambda p: (p.stored(object_id) or ({}, {}))[0].get("state") == "INACTIVE", SHOWN_WITHIN_S
+    ), android.log
     held = iphone.device.by_serial
-    assert iphone.wait_until(lambda _p: held(card["serial"]).apple_pass.content.get("voided") is True, 20), iphone.log
+    assert iphone.wait_until(
+        lambda _p: held(card["serial"]).apple_pass.content.get("voided") is True, SHOWN_WITHIN_S
+    ), iphone.log
     assert "Ayşe" not in str(held(card["serial"]).apple_pass.content)
     assert requests.get(f"{on_stage.product.base}/healthz", timeout=5).ok
