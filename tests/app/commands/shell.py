@@ -18,7 +18,7 @@ import requests
 from tests.ports import free_port
 
 PASSWORD = "correct horse battery"
-WAIT_S = 40.0
+WAIT_S = 120.0
 ROOT = Path(__file__).parents[3]
 
 

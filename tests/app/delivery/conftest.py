@@ -35,7 +35,7 @@ def by_the_real_clock(url: str, folder: Path, **over: object) -> World:
     return World(settings=settings, database=database, clock=lambda: datetime.now(UTC), vault=vault)
 
 
-def until(fits: Callable[[], object], within_s: float = 20) -> bool:
+def until(fits: Callable[[], object], within_s: float = 60) -> bool:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         if fits():

@@ -52,7 +52,7 @@ class ApnsClient:
         if self.identity:
             context.load_cert_chain(self.identity / "certificate.pem", self.identity / "key.pem")
         parts = urlsplit(self.url)
-        plain = socket.create_connection((parts.hostname, parts.port), timeout=5)
+        plain = socket.create_connection((parts.hostname, parts.port), timeout=30)
         try:
             self.socket = context.wrap_socket(plain, server_hostname=parts.hostname)
         except BaseException:

@@ -282,7 +282,7 @@ def test_without_a_good_token_nothing_is_answered(google: GoogleClient, card: st
     sandbox.google.account.revoke_tokens()
 
     assert error_of(google.call("GET", card)) == (401, "authError")
-    assert requests.get(f"{sandbox.google_url}/walletobjects/v1/{card}", timeout=5).status_code == 401
+    assert requests.get(f"{sandbox.google_url}/walletobjects/v1/{card}", timeout=30).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_an_assertion_that_google_would_refuse_is_refused(
         "assertion": jwt.encode(claims, key.read_text(), algorithm="RS256"),
     }
 
-    answer = requests.post(f"{sandbox.google_url}/token", data=form, timeout=5)
+    answer = requests.post(f"{sandbox.google_url}/token", data=form, timeout=30)
 
     assert (answer.status_code, answer.json()["error"]) == (400, error)
 

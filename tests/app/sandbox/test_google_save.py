@@ -52,7 +52,7 @@ def lengths_and_texts(*texts: str) -> bytes:
 def verified(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
     """Google's layout, step by step, with the keys from the published address."""
     outer = json.loads(body)
-    keys = requests.get(sandbox.root_keys_url, timeout=5).json()["keys"]
+    keys = requests.get(sandbox.root_keys_url, timeout=30).json()["keys"]
     root = next(key for key in keys if key["protocolVersion"] == "ECv2SigningOnly")
     signed_key = outer["intermediateSigningKey"]["signedKey"]
     check(
@@ -79,15 +79,15 @@ def test_saving_by_the_button_puts_the_card_into_the_wallet_and_tells_the_produc
     sandbox: Sandbox, google: GoogleClient, product: Sink
 ) -> None:
     link = f"{sandbox.save_url_prefix}/{thin_jwt(sandbox)}"
-    page = requests.get(link, timeout=5)
+    page = requests.get(link, timeout=30)
     assert page.status_code == 200
     assert "Ayşe &lt;b&gt;" in page.text
     assert "no-store" in page.headers["Cache-Control"]
     assert google.made("GET", f"loyaltyObject/{OBJECT_ID}")["hasUsers"] is False
 
-    pressed = requests.post(link, timeout=5)
+    pressed = requests.post(link, timeout=30)
 
-    event = verified(sandbox, product.bodies.get(timeout=5))
+    event = verified(sandbox, product.bodies.get(timeout=30))
     assert pressed.status_code == 200
     assert google.made("GET", f"loyaltyObject/{OBJECT_ID}")["hasUsers"] is True
     assert (event["classId"], event["objectId"], event["eventType"]) == (CLASS_ID, OBJECT_ID, "save")
@@ -100,7 +100,7 @@ def test_the_padding_of_the_signed_key_is_escaped_as_google_does(
 ) -> None:
     sandbox.google.save(thin_jwt(sandbox))
 
-    signed_key = json.loads(product.bodies.get(timeout=5))["intermediateSigningKey"]["signedKey"]
+    signed_key = json.loads(product.bodies.get(timeout=30))["intermediateSigningKey"]["signedKey"]
 
     assert r"\u003d" in signed_key
 
@@ -113,7 +113,7 @@ def test_deleting_tells_the_product_and_twice_tells_it_once(
     sandbox.google.delete(OBJECT_ID, "alice")
     sandbox.google.delete(OBJECT_ID, "alice")
 
-    events = [verified(sandbox, product.bodies.get(timeout=5))["eventType"] for _ in range(2)]
+    events = [verified(sandbox, product.bodies.get(timeout=30))["eventType"] for _ in range(2)]
 
     assert events == ["save", "del"]
     with pytest.raises(queue.Empty):
@@ -128,7 +128,7 @@ def test_a_callback_is_repeated_with_the_same_nonce_until_the_product_is_back(
 
     sandbox.google.save(thin_jwt(sandbox))
 
-    bodies = [product.bodies.get(timeout=5) for _ in range(3)]
+    bodies = [product.bodies.get(timeout=30) for _ in range(3)]
     assert len(set(bodies)) == 1
     record = sandbox.google.courier.wait_for(sandbox.google.callbacks[-1])
     assert (record.status, record.attempts) == (200, 3)
@@ -190,7 +190,7 @@ def test_a_link_that_google_would_not_open_says_why(
 ) -> None:
     token = thin_jwt(sandbox, **changes)
 
-    page = requests.get(f"{sandbox.save_url_prefix}/{token}", timeout=5)
+    page = requests.get(f"{sandbox.save_url_prefix}/{token}", timeout=30)
 
     assert page.status_code == 400
     assert "Something went wrong" in page.text
@@ -230,12 +230,12 @@ def test_phones_hear_of_every_change_and_of_what_to_show(sandbox: Sandbox, googl
 def test_the_product_believes_a_genuine_callback_and_no_tampered_one(
     sandbox: Sandbox, google: GoogleClient, product: Sink
 ) -> None:
-    keys = root_keys.parse(requests.get(sandbox.root_keys_url, timeout=5).content)
+    keys = root_keys.parse(requests.get(sandbox.root_keys_url, timeout=30).content)
     believed = set()
     for tamper in Tamper:
         sandbox.google.call_back(OBJECT_ID, "save", tamper=tamper)
         try:
-            callback.verify(product.bodies.get(timeout=5), keys=keys, issuer=ISSUER_ID, now=datetime.now(UTC))
+            callback.verify(product.bodies.get(timeout=30), keys=keys, issuer=ISSUER_ID, now=datetime.now(UTC))
         except callback.RefusedCallback:
             continue
         believed.add(tamper)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_answers_come_side_by_side() -> None:
-    meeting = threading.Barrier(4, timeout=5)
+    meeting = threading.Barrier(4, timeout=30)
 
     def application(_environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         meeting.wait()
@@ -25,7 +25,7 @@ def test_answers_come_side_by_side() -> None:
     server = LocalServer(application)
     server.start()
     with ThreadPoolExecutor(4) as clients:
-        texts = list(clients.map(lambda _: requests.get(server.url, timeout=5).text, range(4)))
+        texts = list(clients.map(lambda _: requests.get(server.url, timeout=30).text, range(4)))
     server.stop()
 
     assert texts == ["ok"] * 4
@@ -42,7 +42,7 @@ def test_an_answer_that_never_ends_does_not_hold_up_the_stop() -> None:
 
     server = LocalServer(application)
     server.start()
-    with requests.get(server.url, stream=True, timeout=5) as answer:
+    with requests.get(server.url, stream=True, timeout=30) as answer:
         parts = answer.iter_content(5)
         assert next(parts) == b"first"
 

@@ -199,7 +199,7 @@ def test_a_pass_can_be_dropped_on_the_iphone(bench: Bench) -> None:
 
 
 def test_the_events_bring_the_state_at_once_and_after_each_change(bench: Bench) -> None:
-    with requests.get(f"{bench.url}/sandbox/events", stream=True, timeout=10) as answer:
+    with requests.get(f"{bench.url}/sandbox/events", stream=True, timeout=30) as answer:
         lines = (line for line in answer.iter_lines(decode_unicode=True) if line.startswith("data: "))
         first = json.loads(next(lines).removeprefix("data: "))
         bench.phones.google.set_language("id")

@@ -21,7 +21,7 @@ from tests.app.sandbox.google_client import OBJECT_ID, GoogleClient, loyalty_cla
 
 
 def ask(sandbox: Sandbox, method: str, path: str, body: Any = None, **query: Any) -> Any:
-    answer = requests.request(method, sandbox.control_url + path, json=body, params=query, timeout=10)
+    answer = requests.request(method, sandbox.control_url + path, json=body, params=query, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -95,15 +95,15 @@ def test_google_can_be_steered_from_another_process(sandbox: Sandbox) -> None:
     ],
 )
 def test_wrong_orders_are_refused_with_a_reason(sandbox: Sandbox, method: str, path: str, body: Any) -> None:
-    answer = requests.request(method, sandbox.control_url + path, json=body, timeout=5)
+    answer = requests.request(method, sandbox.control_url + path, json=body, timeout=30)
 
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
 def test_broken_json_and_unknown_paths_are_refused(sandbox: Sandbox) -> None:
-    assert requests.post(sandbox.control_url + "/apns/faults", data=b"{", timeout=5).status_code == 400
-    assert requests.get(sandbox.control_url + "/nowhere", timeout=5).status_code == 404
+    assert requests.post(sandbox.control_url + "/apns/faults", data=b"{", timeout=30).status_code == 400
+    assert requests.get(sandbox.control_url + "/nowhere", timeout=30).status_code == 404
 
 
 def test_a_restarted_sandbox_has_its_addresses_keys_tokens_and_cards(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_the_process_says_where_it_is_survives_a_kill_and_stops_when_told(tmp_pa
     assert json.loads((tmp_path / "sandbox.json").read_text()) == first.addresses
     folder = Path(first.addresses["identities"][PASS_TYPE])
     assert (folder / "key.pem").exists()
-    requests.post(first.addresses["control_url"] + "/apns/tokens", json={"token": TOKEN}, timeout=5)
-    assert requests.get(first.addresses["pages_url"], timeout=5).status_code == 200
+    requests.post(first.addresses["control_url"] + "/apns/tokens", json={"token": TOKEN}, timeout=30)
+    assert requests.get(first.addresses["pages_url"], timeout=30).status_code == 200
     first.end(signal.SIGKILL)
 
     second = Process(tmp_path)

@@ -51,7 +51,7 @@ class Sink:
     def neighbour(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def wait_for(self, count: int, within_s: float = 20.0) -> list[Received]:
+    def wait_for(self, count: int, within_s: float = 60.0) -> list[Received]:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.received) >= count, within_s), len(self.received)
             return list(self.received)

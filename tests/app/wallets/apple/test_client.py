@@ -312,7 +312,7 @@ def test_a_closed_client_opens_anew(client: ApnsClient, phones: Phones) -> None:
     assert outcomes(first + second) == [Outcome.DELIVERED] * 6
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 5) -> bool:
+def eventually(holds: Callable[[], bool], within_s: float = 30) -> bool:
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:
         time.sleep(0.01)
