@@ -35,6 +35,7 @@ from tests.journeys.stage import PASS_TYPE, Stage, stage, wait_for
 CARDS = 400
 CLIENTS = 4
 RAW_S = 0.5
+ROUNDS = 3
 SHARE = 0.6
 HERD = 64
 HERD_STARTS_S = 1.5
@@ -92,7 +93,7 @@ def figures(place: Stage, cards: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'bare RSA operation:':34} {raw:7,.0f}/s a core"
     fetches = [request(host, "GET", _pass(card), _shown(tokens, card)) for card in cards]
     limit = SHARE * min(raw, bare.per_core)
-    signed = _measured(place, fetches, 200)
+    signed = _measured_signed(place, cards, fetches)
     yield signed.line("fetch of a changed card (signed)", limit, "the slower of the two")
     yield _bound(place, raw, _pass_bytes(base, tokens, cards[0]), signed)
     limit, of = SHARE * bare.per_core, "the bare route"
@@ -109,6 +110,18 @@ def figures(place: Stage, cards: list[dict[str, Any]]) -> Iterator[str]:
 
 def _measured(place: Stage, prepared: list[bytes], status: int) -> Figure:
     return _measured_at(place.product.base, place.product.processes["web"].pid, prepared, status)
+
+
+def _measured_signed(place: Stage, cards: list[dict[str, Any]], fetches: list[bytes]) -> Figure:
+    """All cards in several rounds: one round is too short for the clock that counts the processor's time."""
+    rounds = [_measured(place, fetches, 200)]
+    while len(rounds) < ROUNDS:
+        for card in cards:
+            place.api.earn(card["number"], "10.00")
+        rounds.append(_measured(place, fetches, 200))
+    took_s = [one for each in rounds for one in each.timings.took_s]
+    whole_s = sum(each.timings.whole_s for each in rounds)
+    return Figure(timings=Timings(took_s=took_s, whole_s=whole_s), cpu_s=sum(each.cpu_s for each in rounds) / ROUNDS)
 
 
 def _measured_at(base: str, pid: int, prepared: list[bytes], status: int) -> Figure:
