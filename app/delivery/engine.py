@@ -105,6 +105,8 @@ class Engine:
     def _take(self, session: Session, turn: Turn) -> tuple[int, tuple[Claim, Slot] | None]:
         """Claim a batch, if its sender may send now. Also: how many rows of stopped programmes were moved aside."""
         channel, sender, lane, stopped = turn
+        if pace_of(channel, lane, self.world.settings) is not None:
+            pace.await_turn(session, sender.id)
         now_ms = self._now_ms()
         aside = 0
         if stopped:

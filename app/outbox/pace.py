@@ -16,6 +16,7 @@ from app.outbox.rules import Lane
 PROBE_MS = 60_000
 STRETCHES = 6
 STRETCH_MS = rules.STORM_SPAN_MS // STRETCHES
+_LOCKED = select(Sender.id).where(Sender.id == bindparam("of_sender")).with_for_update()
 _FAILURES = select(Sender.breaker_failures).where(Sender.id == bindparam("of_sender"))
 
 
@@ -38,6 +39,14 @@ class Slot:
     count: int
     start_ms: int
     probe: bool = False
+
+
+def await_turn(session: Session, sender_id: int) -> None:
+    """Wait until nobody else is reserving calls of this sender; the moment to reserve by is read after it.
+
+    Who waits with an older moment in hand finds the budget spent in its future, and goes away with nothing.
+    """
+    session.execute(_LOCKED, {"of_sender": sender_id})
 
 
 def reserve(

@@ -1,3 +1,5 @@
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,6 +46,25 @@ def test_a_batch_is_told_when_it_may_begin(kit: Kit) -> None:
     assert second is not None
     assert first.start_ms == kit.now_ms
     assert second.start_ms - kit.now_ms == 200
+
+
+def test_who_waited_for_another_reservation_is_judged_by_the_moment_after_it(kit: Kit, clock: MovableClock) -> None:
+    waiting = threading.Event()
+
+    def second() -> Slot | None:
+        waiting.set()
+        with kit.world.database.unit_of_work() as session:
+            pace.await_turn(session, kit.sender_id)
+            return pace.reserve(session, kit.sender_id, TWENTY, count=1, lane=Lane.BULK, now_ms=kit.now_ms)
+
+    with ThreadPoolExecutor(1) as pool:
+        with kit.world.database.unit_of_work() as session:
+            assert pace.reserve(session, kit.sender_id, TWENTY, count=10, lane=Lane.URGENT, now_ms=kit.now_ms)
+            found = pool.submit(second)
+            waiting.wait()
+            time.sleep(0.1)  # until it stands at the row
+            clock.advance(seconds=1)
+        assert found.result() is not None
 
 
 def test_bulk_leaves_room_for_what_is_urgent(kit: Kit, clock: MovableClock) -> None:
