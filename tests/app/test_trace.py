@@ -31,6 +31,6 @@ def test_later_names_sort_later_and_none_comes_twice() -> None:
     assert len(set(names)) == 50
 
 
-@pytest.mark.parametrize("text", ["", "x", "7" * 32, str(uuid.uuid4()), "ıı", "\x00"])
+@pytest.mark.parametrize("text", ["", "x", "7" * 32, "5f0a9d52-3c1e-4b7a-9a60-2d1c7e8f4b13", "ıı", "\x00"])
 def test_what_we_did_not_name_has_no_moment(text: str) -> None:
     assert trace.moment_ms(text) is None
