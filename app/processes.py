@@ -23,8 +23,6 @@ LONGEST_PAUSE_S = 10.0
 SETTLED_AFTER_S = 20.0
 # shared with the web server's forked workers: set once this service is about to stop
 draining = multiprocessing.get_context("fork").Event()
-# shared as well: two of them must not choose a processor at once
-choosing = multiprocessing.get_context("fork").Lock()
 
 
 @dataclass(kw_only=True)

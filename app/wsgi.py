@@ -1,6 +1,7 @@
 """The web application as the server process loads it."""
 
 import contextlib
+import fcntl
 import os
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from app import logs, settings
 from app.delivery.heart import Heart
 from app.delivery.service import hint_sender
 from app.factory import create_app
-from app.processes import choosing, end_with_parent
+from app.processes import end_with_parent
 from app.world import open_world
 
 
@@ -43,7 +44,8 @@ def stay_on_one_processor() -> None:
     """
     if sys.platform != "linux":  # others have no such call
         return
-    with choosing:
+    with Path(__file__).open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two must not choose at once; whoever dies here gives it back
         allowed = os.sched_getaffinity(0)
         if len(allowed) > 1:
             os.sched_setaffinity(0, {least_given(allowed, _given_away())})
