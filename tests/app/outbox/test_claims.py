@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, text, update
 
 from app.outbox import claims
 from app.outbox.claims import Claim
@@ -203,3 +203,30 @@ def test_a_batch_is_acknowledged_at_once_each_row_by_what_was_sent_to_it(kit: Ki
         (4, 4, None), (3, 1, "another worker's"), (4, 3, None), (3, 3, None), (3, 3, None),
     ]  # fmt: skip
     assert after[2].dirty_since == claim.claimed_ms
+
+
+@pytest.mark.parametrize("any_world", ["postgresql"], indirect=True)
+def test_a_batch_is_settled_by_its_keys_and_not_looked_for_by_its_lease(kit: Kit, clock: MovableClock) -> None:
+    """PostgreSQL takes one lease for rare; a plan that begins there reads the whole table, and may compare all pairs."""
+    card_id = kit.card(channel="apple")
+    crowd = (
+        "INSERT INTO target (channel, sender_id, card_id, address_id, want, done, fetched, lane, not_before,"
+        " dirty_since, told_at, attempts, state, last_status, last_reason, last_at)"
+        " SELECT 'apple', :sender, :card, n, 2, 1, 1, 2, 0, 0, 0, 0, 'live', 0, '', 0 FROM generate_series(2, 2000) n"
+    )
+    with kit.world.database.unit_of_work() as session:
+        session.execute(text(crowd), {"sender": kit.sender_id, "card": card_id})
+        session.execute(text("ANALYZE target"))
+    claim = kit.claim(Lane.BULK, channel="apple", limit=500)
+    assert claim is not None
+    asked: list[tuple[str, object]] = []
+    event.listen(kit.world.database.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+
+    with kit.world.database.unit_of_work() as session:
+        lost = claims.settle(session, claim, [(one.id, one.want) for one in claim.rows], [], now_ms=kit.now_ms)
+
+    statement, values = next(one for one in asked if one[0].startswith("UPDATE target"))
+    with kit.world.database.engine.connect() as connection:
+        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())  # type: ignore[arg-type]
+    assert lost == 0
+    assert claim.lease not in plan, plan
