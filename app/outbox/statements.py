@@ -156,8 +156,8 @@ def _told(kind: str) -> tuple[ColumnElement[int], ColumnElement[int], ColumnElem
     if kind == "sqlite":
         told = func.json_each(bindparam("pairs")).table_valued(column("key"), column("value", Integer), name="told")
         return sql_cast(told.c.key, Integer), told.c.value, bindparam("k_lease")
-    types = {"id": BigInteger, "version": BigInteger, "lease": String}
-    arrays = [bindparam(f"{name}s", type_=ARRAY(of)) for name, of in types.items()]
+    types: dict[str, Any] = {"id": BigInteger, "version": BigInteger, "lease": String}
+    arrays = [bindparam(f"{name}s", type_=ARRAY[Any](of)) for name, of in types.items()]
     told = func.unnest(*arrays).table_valued(*(column(name, of) for name, of in types.items()), name="told")
     told = told.render_derived()
     return told.c.id, told.c.version, told.c.lease

@@ -207,7 +207,7 @@ def test_a_batch_is_acknowledged_at_once_each_row_by_what_was_sent_to_it(kit: Ki
 
 @pytest.mark.parametrize("any_world", ["postgresql"], indirect=True)
 def test_a_batch_is_settled_by_its_keys_and_not_looked_for_by_its_lease(kit: Kit, clock: MovableClock) -> None:
-    """PostgreSQL takes one lease for rare; a plan that begins there reads the whole table, and may compare all pairs."""
+    """PostgreSQL takes one lease for rare; a plan that begins there reads the whole table, and may compare all."""
     card_id = kit.card(channel="apple")
     crowd = (
         "INSERT INTO target (channel, sender_id, card_id, address_id, want, done, fetched, lane, not_before,"
