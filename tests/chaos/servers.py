@@ -28,7 +28,7 @@ class Postgres:
     """PostgreSQL with an empty, migrated database."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = get_server(folder, cleanup_mode="stop")
+        self._server = get_server(folder, cleanup_mode=None)
         without_fsync(self._server)
         admin = Database(self._server.get_uri())
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -41,11 +41,7 @@ class Postgres:
 
     def restart(self) -> None:
         """Every connection is cut and every open transaction lost, as after a crash."""
-        folder = str(self._server.pgdata)
-        pgexec(
-            "pg_ctl", ("-w", "-m", "immediate", "-D", folder, "-l", str(self._server.log), "restart"),
-            bin_path=self._server.bin_path, user=self._server.system_user,
-        )  # fmt: skip
+        self._control("restart", "-l", str(self._server.log))
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +49,12 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._control("stop")  # after a restart it is no longer the process that the package would stop
         self._server.cleanup()
+
+    def _control(self, *what: str) -> None:
+        command = (*what, "-w", "-m", "immediate", "-D", str(self._server.pgdata))
+        pgexec("pg_ctl", command, bin_path=self._server.bin_path, user=self._server.system_user)
 
 
 class Broker:
