@@ -25,6 +25,8 @@ from passes.outcome import Outcome
 log = logging.getLogger(__name__)
 
 STARTED_AT_ONCE = 256  # then answers are read, and what is urgent gets its turn
+TOGETHER = 128
+GATHER_S = 0.0005  # answers come together then, and next pushes go out together
 PAUSE_MAX_S = 60.0
 FORMS_KEPT = 64
 PAUSING = "waiting before the next connection to APNs"
@@ -50,7 +52,7 @@ class Line:
         self._waiting: dict[int, deque[Batch]] = {}
         self._thread: threading.Thread | None = None
         self._bell: tuple[int, int] | None = None
-        self._asleep = self._stopped = False
+        self._asleep = self._stopped = self._has_news = False
         self._context: ssl.SSLContext | None = None
         self._forms: dict[tuple[str, int, str | None], Form] = {}
         self._link: Link | None = None
@@ -63,6 +65,7 @@ class Line:
         """Hand in a batch; its `done` is set when every push has a result."""
         with self._lock:
             self._waiting.setdefault(batch.lane, deque()).append(batch)
+            self._has_news = True
             if self._thread is None:
                 self._open()
             elif self._asleep:
@@ -103,6 +106,8 @@ class Line:
         for link in links:
             self._attempt(link, link.write)
             self._watch(link)
+        if self._link and len(self._link.live) > 2 * TOGETHER:
+            time.sleep(GATHER_S)
         for key, _ in self._selector.select(self._sleep_s(links)):
             if key.data is None:
                 os.read(key.fd, 4096)
@@ -139,23 +144,27 @@ class Line:
         waits = [link.wait_s(now) for link in links if not link.is_closed]
         with self._lock:
             ends = [batch.until for queue in self._waiting.values() for batch in queue if batch.todo]
-            if self._stopped or (ends and (self._link is None or self._link.room > 0)):
+            if self._stopped or self._has_news:
                 return 0.0
             self._asleep = True
         return max(0.0, min([*waits, *(end - now for end in ends), self._patience.idle_s]))
 
     def _fill(self) -> None:
         """Begin as many pushes as there is room for, the most urgent lane first."""
+        self._has_news = False
         budget, now = STARTED_AT_ONCE, time.monotonic()
-        while budget and (batch := self._next_batch(now)) is not None:
+        while (batch := self._next_batch(now)) is not None:
             if now < self._pause_until:
                 batch.settle_rest(_pause(self._pause_until - now))
                 continue
             link = self._link or self._connect()
             if link is None:
                 return
+            if budget <= 0:
+                self._has_news = True
+                return
             count = min(budget, link.room, len(batch.todo))
-            if count <= 0:
+            if count < _at_least(link, batch):
                 return
             link.begin(batch, count, partial(self._form, link, batch.topic), now)
             self._busy_at = now
@@ -291,6 +300,13 @@ class Line:
 
 _CLOSED = Woken(answer=failed(Failure.CONNECTION_LOST), detail="the line to APNs was closed")
 _NOT_TAKEN = Woken(answer=failed(Failure.REFUSED_STREAM), detail="APNs refused it on one stream after another")
+
+
+def _at_least(link: Link, batch: Batch) -> int:
+    """How many pushes are worth a packet: a campaign that sends one for each answer costs half as much again."""
+    if not link.live or batch.lane == 0:
+        return 1
+    return min(TOGETHER, len(batch.todo), max(1, link.streams // 4))
 
 
 def _pause(left_s: float) -> Woken:

@@ -104,11 +104,15 @@ class Link:
 
     @property
     def room(self) -> int:
-        """How many pushes may begin now. APNs grants a bearer token one until it has seen a good one."""
+        """How many pushes may begin now."""
         if self.leaving or not self.has_settings:
             return 0
-        streams = min(self._streams_max, STREAMS_MAX) if self.trusted else 1
-        return max(0, min(streams - len(self.live), self._window // len(PUSH_BODY)))
+        return max(0, min(self.streams - len(self.live), self._window // len(PUSH_BODY)))
+
+    @property
+    def streams(self) -> int:
+        """How many pushes may be under way. APNs grants a bearer token one until it has seen a good one."""
+        return min(self._streams_max, STREAMS_MAX) if self.trusted else 1
 
     @property
     def wants_to_write(self) -> bool:
@@ -301,8 +305,12 @@ class Link:
             self._end(stream, verdicts.answered(told.status, told.content_type, bytes(told.body), self._url))
 
     def _on_reset(self, _flags: int, stream: int, body: bytes) -> None:
+        if (
+            stream not in self.live
+        ):  # some servers answer before they have read all, and then say that they need no more
+            return
         code = frames.number(body)
-        if code == Code.REFUSED_STREAM and stream in self.live:
+        if code == Code.REFUSED_STREAM:
             self._answers.pop(stream, None)
             self.undone.append(self.live.pop(stream))
         else:
