@@ -5,12 +5,12 @@ import json
 import os
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from app.sandbox.phone_server import sandbox_with_phones
 
-LOOK_AT_PARENT_S = 0.5
+LOOK_AT_PARENT_S = 0.2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,9 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--product-url", default="", help="where the phones find the product")
     parser.add_argument("--end-with", type=int, metavar="PID", help="stop when this process, which started it, is gone")
     given = parser.parse_args(arguments)
-    over = threading.Event()
+    caught: list[int] = []  # an Event may not be set by a signal in the thread that waits for it: its lock may be held
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, lambda number, _: caught.append(number))
     (given.folder / "sandbox.json").unlink(missing_ok=True)
     try:
         sandbox = sandbox_with_phones(given.folder, port_base=given.port_base, product_url=given.product_url)
@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
             sandbox.issue_pass_identity(pass_type, given.team)
         with sandbox:
             print(json.dumps(sandbox.addresses()), flush=True)
-            while not over.wait(LOOK_AT_PARENT_S):
+            while not caught:
+                time.sleep(LOOK_AT_PARENT_S)
                 # told, not asked for here: whoever started this may have died while it was loading
                 if given.end_with is not None and os.getppid() != given.end_with:
                     break
