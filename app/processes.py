@@ -1,8 +1,10 @@
 """Processes that belong together: a parent that restarts its children, and children that never outlive it."""
 
+import contextlib
 import logging
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -59,20 +61,36 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
+class Ending:
+    """Hears SIGTERM and SIGINT; to be made in the main thread.
+
+    A pipe and no Event: a signal that comes while this thread waits for an Event may find the lock inside it taken, by
+    the very thread that the signal interrupted, and then neither goes on.
+    """
+
+    def __init__(self) -> None:
+        self._heard, self._told = os.pipe()
+        os.set_blocking(self._told, False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether the process was told to end, as soon as it is, or after the timeout."""
+        return bool(select.select([self._heard], [], [], timeout_s)[0])
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._told, b"\0")
+
+
 def keep_running(children: Sequence[Child]) -> int:
     """Start the children and restart any that ends, until SIGTERM or SIGINT; then stop them. Returns the exit code."""
-    over = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        over.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+    ending = Ending()
     try:
-        while not over.is_set():
+        while not ending.wait(0):
             for child in children:
                 _look_after(child)
-            over.wait(LOOK_EVERY_S)
+            ending.wait(LOOK_EVERY_S)
     finally:
         _stop(children)
     return 0

@@ -2,13 +2,10 @@
 
 import logging
 import os
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 
 from app import settings
 from app.delivery import broker
@@ -21,6 +18,7 @@ from app.delivery.runner import Chore, Runner
 from app.delivery.scheduler import Job, Scheduler
 from app.delivery.threads import ThreadRunner
 from app.outbox.rules import WINDOW_MS, Lane
+from app.processes import Ending
 from app.world import World
 
 log = logging.getLogger(__name__)
@@ -56,15 +54,14 @@ def serve(world: World, duties: Duties) -> int:
     It also ends when its parent process dies: after a `kill -9` of the parent nothing must go on sending unseen, beside
     whatever is started next.
     """
-    ended = threading.Event()
-    _end_on_signals(ended)
+    ending = Ending()
     parent = settings.parent_pid() or os.getppid()
     process = Process(world, duties)
     if duties.worker:
         spare_the_collector()
     process.start()
     log.info("%s started", duties.role)
-    while not ended.wait(LOOK_S):
+    while not ending.wait(LOOK_S):
         if os.getppid() != parent:
             log.warning("the process that started this one is gone; stopping")
             break
@@ -152,11 +149,3 @@ def hint_sender(world: World) -> HintSender | None:
 
     given = world.database.info.get("windows")
     return HintSender(publish, windows_ms=WINDOW_MS if given is None else dict(zip(Lane, given, strict=True)))
-
-
-def _end_on_signals(ended: threading.Event) -> None:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
