@@ -41,8 +41,8 @@ def stay_on_one_processor() -> None:
 
     One thread at a time runs Python. Where the threads have several processors, each turn at Python's lock carries what
     they work on from the cache of one to that of another: a pass signed for a phone took 850 µs of processor so, and
-    617 on one; a till beside the phones waited 330 ms at worst, and 100. Several processes of one server are left to the
-    kernel's balance: kept in their places, one of a hundred sales a second waited 138 ms, and 71 so.
+    617 on one; a till beside the phones waited 330 ms at worst, and 100. Several processes of one server are left to
+    the kernel's balance: kept in their places, a sale among a hundred a second waited 138 ms at worst, and 71 so.
     """
     if sys.platform != "linux":  # others have no such call
         return
