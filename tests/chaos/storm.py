@@ -12,7 +12,6 @@ from tests.chaos.tills import Books, Till
 from tests.chaos.trouble import Trouble
 from tests.journeys.stage import Stage, balance_on
 
-PATIENT = (0.2, 0.5, 1.0, 1.0, 2.0, 2.0, *(5.0,) * 60)
 CALM_WITHIN_S = 240.0
 
 
@@ -94,7 +93,7 @@ def rage(place: Stage, plan: Plan) -> Aftermath:
 
 
 def _members(place: Stage, count: int) -> list[Held]:
-    iphone, android = place.iphone(retry_delays_s=PATIENT), place.android()
+    iphone, android = place.iphone(), place.android()
     held = []
     for number in range(count):
         card = place.member(f"Member {number}")

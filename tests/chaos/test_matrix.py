@@ -20,7 +20,6 @@ import requests
 from app.sandbox.apns.faults import Fault, FaultKind
 from app.sandbox.apple_phone import ApplePhone
 from app.sandbox.google_phone import GooglePhone
-from tests.chaos.storm import PATIENT
 from tests.conftest import postgres_database
 from tests.journeys.stage import Stage, balance_on, stage, wait_for
 
@@ -150,7 +149,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         if request.param == "postgresql":
             url = held.enter_context(postgres_database(request.getfixturevalue("postgres")))
         place = held.enter_context(stage(folder, url, "web", "worker", "scheduler", environ=WINDOWS))
-        yield Scene(place, place.iphone(retry_delays_s=PATIENT), place.android())
+        yield Scene(place, place.iphone(), place.android())
 
 
 @pytest.fixture(autouse=True)
