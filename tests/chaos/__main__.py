@@ -18,7 +18,7 @@ from tests.journeys.stage import stage
 
 MACHINES = ("web", "worker", "worker-2", "scheduler", "scheduler-2")
 ONE_MACHINE = ("web", "deliver")
-# A row that failed, or whose sender was killed, eight times in a row is tried again after 15 minutes and a half of that.
+# A row that failed eight times in a row is tried again after 15 minutes and at most a half of that
 CALM_WITHIN_S = 1_400.0
 BETWEEN_KILLS_S = (0.5, 3.5)  # a web server that starts needs a second or two before it can be killed amid sales
 
