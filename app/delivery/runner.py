@@ -94,6 +94,19 @@ class Crew:
                 self._count_fault(name)
             self.stopping.wait(PAUSE_AFTER_FAULT_S)
 
+    def insist(self, name: str, step: Callable[[], object]) -> None:
+        """Run a step as soon as other writers let it; anything but their being busy is raised."""
+        while not self.stopping.is_set():
+            try:
+                step()
+            except (Busy, OperationalError) as trouble:
+                if isinstance(trouble, OperationalError) and not is_lock_timeout(trouble):
+                    raise
+                log.warning("%s waits: the database is busy with others that write", name)
+                self.stopping.wait(PAUSE_AFTER_FAULT_S)
+            else:
+                return
+
     def _count_fault(self, name: str) -> None:
         try:
             with self.world.database.unit_of_work() as session:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import cycle
 
 from app.clock import milliseconds
@@ -83,8 +84,8 @@ class ThreadRunner:
 
     def start(self) -> None:
         """Give back the leases of an earlier process where that is safe, then start every thread."""
-        steps.void_leases(self.crew.world)
-        steps.try_breakers(self.crew.world)
+        self.crew.insist("start", partial(steps.void_leases, self.crew.world))
+        self.crew.insist("start", partial(steps.try_breakers, self.crew.world))
         if Lane.URGENT in self._lanes:
             for channel in self.engine.channels:
                 self.crew.repeat(f"urgent-{channel}", self._urgent_step(channel))

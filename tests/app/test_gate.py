@@ -153,9 +153,9 @@ def test_a_web_process_comes_before_others_that_asked_earlier(path: str) -> None
         threads = [
             threading.Thread(target=note_turn, args=(worker, Priority.WORKER, served, f"worker {n}")) for n in range(3)
         ]
-        for thread in threads:
+        for asked, thread in enumerate(threads, start=1):
             thread.start()
-        until(lambda: len(worker._waiting) == 3)
+            until(lambda count=asked: len(worker._waiting) == count)
     for thread in (early, *threads):
         thread.join()
 

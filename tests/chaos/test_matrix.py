@@ -91,8 +91,14 @@ class Scene:
         assert process.returncode == -signal.SIGKILL
 
     def froze(self, role: str) -> None:
-        status = Path(f"/proc/{self.place.product.processes[role].pid}/stat")
-        wait_for(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", STEP_WITHIN_S)
+        """Every thread of the process stands still; one that does not yet may still be given a lock it waits for."""
+        threads = Path(f"/proc/{self.place.product.processes[role].pid}/task")
+
+        def still() -> bool:
+            states = [one.read_text().rpartition(")")[2].split()[0] for one in threads.glob("*/stat")]
+            return bool(states) and all(state == "T" for state in states)
+
+        wait_for(still, STEP_WITHIN_S)
 
     def thaw(self, role: str) -> None:
         self.place.product.processes[role].send_signal(signal.SIGCONT)

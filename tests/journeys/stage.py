@@ -107,11 +107,13 @@ class Product:
         for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
+                process.send_signal(signal.SIGCONT)  # a frozen one would never hear it
         for process in self.processes.values():
             try:
                 process.wait(STOPPED_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
     def _is_ready(self) -> bool:
         try:

@@ -40,6 +40,22 @@ def runner(world: World, vendor: Vendor) -> Iterator[ThreadRunner]:
     made.stop(10)
 
 
+def test_a_worker_that_starts_while_somebody_else_writes_waits_for_its_turn(
+    world: World, runner: ThreadRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = sqlite3.connect(world.database.url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    starting = threading.Thread(target=runner.start)
+
+    starting.start()
+    assert until(lambda: "start waits" in caplog.text, 30)
+    other.execute("ROLLBACK")
+    other.close()
+
+    starting.join(30)
+    assert runner.health().works
+
+
 def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     card_id = kit.card(channel="apple")
     runner.start()
