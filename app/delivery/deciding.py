@@ -27,6 +27,7 @@ def settlement(result: Result, *, now_ms: int, jitter: float) -> Settlement:
         action=action,
         version=result.errand.version,
         delay_ms=delay_ms,
+        asked_ms=rules.asked_ms(result.retry_after_s),
         status=result.status,
         reason=result.breaker or result.reason,
         maybe_sent=claim.channel in CONTENT_CHANNELS and result.outcome in (Outcome.DELIVERED, Outcome.TRY_AGAIN),

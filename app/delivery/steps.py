@@ -17,7 +17,7 @@ from app.delivery.models import Node, Turn
 from app.gate import Priority
 from app.offers import service as offers
 from app.offers import timing
-from app.outbox import jobs, pace
+from app.outbox import hastening, jobs, pace
 from app.outbox.models import Message, Sender, SendLog, Target
 from app.outbox.rules import DAY_MS, Lane
 from app.staff import throttle
@@ -92,7 +92,9 @@ def expand(world: World) -> bool:
 
 
 def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
-    """Try parked rows once a day, and senders whose credential was replaced; the number of rows that wait again.
+    """Try parked rows once a day, senders whose credential was replaced, and sooner what waits out a backoff in vain.
+
+    Returns: the number of rows that are due again.
 
     Args:
         mended: senders (by id) whose credential changed since their breaker opened.
@@ -102,7 +104,7 @@ def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
         now_ms = milliseconds(world.clock())
         if mended:
             pace.reopen(session, sorted(mended), now_ms=now_ms)
-        return rows_changed(
+        return hastening.hasten(session, now_ms=now_ms) + rows_changed(
             session,
             update(Target)
             .where(Target.state == "parked", Target.last_at < now_ms - DAY_MS)
@@ -111,9 +113,11 @@ def sweep(world: World, *, mended: Mapping[int, str] | None = None) -> int:
         )
 
     with world.database.reading() as session:
-        day_ago = milliseconds(world.clock()) - DAY_MS
+        now_ms = milliseconds(world.clock())
+        day_ago = now_ms - DAY_MS
         parked = session.scalar(select(Target.id).where(Target.state == "parked", Target.last_at < day_ago).limit(1))
-    return world.database.transact(work) if parked or mended else 0
+        patient = hastening.waiting(session, now_ms=now_ms)
+    return world.database.transact(work) if parked or patient or mended else 0
 
 
 def void_leases(world: World) -> int:

@@ -67,14 +67,15 @@ class Settlement(NamedTuple):
     """What to write for one claimed row.
 
     `action`: done, later, gone, parked, or waiting (due again as soon as its sender may send; the attempt is not
-    counted). `version` is the one that was read after the claim. `maybe_sent`: it carried content that may have reached
-    the vendor, whatever was answered.
+    counted). `version` is the one that was read after the claim. `asked_ms`: for how long the vendor asked to be left
+    alone. `maybe_sent`: it carried content that may have reached the vendor, whatever was answered.
     """
 
     target_id: int
     action: str
     version: int
     delay_ms: int = 0
+    asked_ms: int = 0
     status: int = 0
     reason: str = ""
     maybe_sent: bool = False
@@ -197,7 +198,8 @@ def _locked_leases(session: Session, ids: Sequence[int]) -> Mapping[int, str | N
 def _row(session: Session, one: Settlement, claim: Claim, now_ms: int) -> dict[str, Any]:
     return {
         "k_id": one.target_id, "k_lease": claim.lease, "v_version": one.version, "v_at": now_ms + one.delay_ms,
-        "v_status": one.status, "v_reason": one.reason[:200], **_moments(session, claim, now_ms),
+        "v_asked": now_ms + one.asked_ms if one.asked_ms else 0, "v_status": one.status, "v_reason": one.reason[:200],
+        **_moments(session, claim, now_ms),
     }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Target(Base):
     id).
     `fetched` is the version the phone has downloaded, for Apple only. `told_at`: when `done` last rose. `trace`: the
     id of the change that raised `want` last. `bulk_free`: when a bulk change may wake this address again (GCRA).
+    `asked_until`: until when the vendor asked to be left alone with this row.
     """
 
     __tablename__ = "target"
@@ -87,6 +88,7 @@ class Target(Base):
     trace: Mapped[str] = mapped_column(default="")
     fetched_at: Mapped[int] = mapped_column(BigId, default=0)
     bulk_free: Mapped[int] = mapped_column(BigId, default=0)
+    asked_until: Mapped[int] = mapped_column(BigId, default=0)
 
     __table_args__ = (
         UniqueConstraint("channel", "card_id", "address_id"),
@@ -100,6 +102,13 @@ class Target(Base):
             "not_before",
             sqlite_where=text("want > done AND state = 'live'"),
             postgresql_where=text("want > done AND state = 'live'"),
+        ),
+        Index(
+            "ix_target_retried",
+            "sender_id",
+            "last_at",
+            sqlite_where=text("want > done AND state = 'live' AND attempts > 2"),
+            postgresql_where=text("want > done AND state = 'live' AND attempts > 2"),
         ),
         Index(
             "ix_target_parked",

@@ -26,6 +26,10 @@ FOREVER_MS = 1 << 52
 BREAKER_OPEN_MS = (30_000, 60_000, 120_000, 300_000, 900_000)
 STORM_SPAN_MS = 30_000
 STORM_MIN_RESULTS = 20
+# rows that failed more often than this wait long enough to be worth a try as soon as their sender is well again
+PATIENT_AFTER = 2
+HASTEN_BEYOND_MS = 15_000
+HASTENED_WHILE_WELL = 5
 REFUSED_IN_A_ROW = 20
 GONE_MIN_RESULTS = 50
 GONE_MAX_SHARE = 0.2
@@ -51,8 +55,12 @@ def backoff_ms(attempts: int, lane: Lane, *, jitter: float, retry_after_s: float
         return 0
     doublings = min(max(attempts - 1, 0), _DOUBLINGS_MAX)
     delay = min(_BACKOFF_CAP_MS[lane], _BACKOFF_BASE_MS[lane] << doublings)
-    asked = min(int((retry_after_s or 0) * 1000), RETRY_AFTER_MAX_MS)
-    return max(int(delay * (0.5 + jitter)), asked)
+    return max(int(delay * (0.5 + jitter)), asked_ms(retry_after_s))
+
+
+def asked_ms(retry_after_s: float | None) -> int:
+    """For how long a vendor's Retry-After is obeyed."""
+    return min(int((retry_after_s or 0) * 1000), RETRY_AFTER_MAX_MS)
 
 
 def breaker_open_ms(failures: int) -> int:

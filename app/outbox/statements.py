@@ -97,7 +97,7 @@ _ANSWERED: Mapping[str, Any] = {
 }
 ACTIONS: Mapping[str, Mapping[str, Any]] = {
     "done": _reached(_moment("v_version")),
-    "later": {**_ANSWERED, "not_before": _moment("v_at")},
+    "later": {**_ANSWERED, "not_before": _moment("v_at"), "asked_until": _moment("v_asked")},
     "gone": {**_ANSWERED, "state": "gone"},
     "parked": {**_ANSWERED, "state": "parked", "not_before": _moment("v_now")},
     "waiting": {**_ANSWERED, "not_before": _moment("v_now"), "attempts": TARGETS.c.attempts - 1},

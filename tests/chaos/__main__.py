@@ -18,8 +18,6 @@ from tests.journeys.stage import stage
 
 MACHINES = ("web", "worker", "worker-2", "scheduler", "scheduler-2")
 ONE_MACHINE = ("web", "deliver")
-# A row that failed eight times in a row is tried again after 15 minutes and at most a half of that
-CALM_WITHIN_S = 1_400.0
 BETWEEN_KILLS_S = (0.5, 3.5)  # a web server that starts needs a second or two before it can be killed amid sales
 
 
@@ -37,7 +35,6 @@ def main() -> int:
             seed=seed,
             only_kills=chosen.kills is not None,
             pause_s=(0.2, 1.2) if chosen.kills is None else BETWEEN_KILLS_S,
-            calm_within_s=CALM_WITHIN_S,
             roles=roles,
             also=also,
         )

@@ -12,13 +12,12 @@ from tests.chaos.tills import Books, Till
 from tests.chaos.trouble import Trouble
 from tests.journeys.stage import Stage, balance_on
 
+CALM_WITHIN_S = 240.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`kills` ends the storm after so many kill -9; otherwise it lasts `seconds`. `seed` makes it repeatable.
-
-    `calm_within_s`: how long afterwards the last phone may be behind.
-    """
+    """`kills` ends the storm after so many kill -9; otherwise it lasts `seconds`. `seed` makes it repeatable."""
 
     seconds: float = 60.0
     kills: int | None = None
@@ -28,7 +27,6 @@ class Plan:
     vendors: bool = True
     only_kills: bool = False
     pause_s: tuple[float, float] = (0.2, 1.2)
-    calm_within_s: float = 240.0
     roles: tuple[str, ...] = ("web", "deliver")
     also: dict[str, Callable[[], None]] = field(default_factory=dict)
 
@@ -83,7 +81,7 @@ def rage(place: Stage, plan: Plan) -> Aftermath:
     took_s = time.monotonic() - began
     wrong = _close(tills, trouble)
     calm = time.monotonic()
-    wrong += _calm(trouble, held, books, plan.calm_within_s)
+    wrong += _calm(trouble, held, books)
     return Aftermath(
         sales=len(books.transactions),
         repeats=books.repeats,
@@ -128,14 +126,14 @@ def _close(tills: list[Till], trouble: Trouble) -> list[str]:
     return [f"{name} was never told what became of its sale" for name in stuck]
 
 
-def _calm(trouble: Trouble, held: list[Held], books: Books, within_s: float) -> list[str]:
+def _calm(trouble: Trouble, held: list[Held], books: Books) -> list[str]:
     """Wait until nothing is owed, then compare what the tills, the service, its books and the phones say."""
     place = trouble.place
     trouble.supervise()
     place.sandbox.apns.clear_faults()
     place.sandbox.google.faults.clear()
     place.product.wait_ready()
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + CALM_WITHIN_S
     while time.monotonic() < deadline and not all(one.is_current(books.points[one.number]) for one in held):
         time.sleep(0.2)
         trouble.supervise()

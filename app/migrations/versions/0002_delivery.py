@@ -271,6 +271,20 @@ def upgrade() -> None:
             "bulk_free", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
         ),
     )
+    op.add_column(
+        "target",
+        sa.Column(
+            "asked_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0"
+        ),
+    )
+    op.create_index(
+        "ix_target_retried",
+        "target",
+        ["sender_id", "last_at"],
+        unique=False,
+        sqlite_where=sa.text("want > done AND state = 'live' AND attempts > 2"),
+        postgresql_where=sa.text("want > done AND state = 'live' AND attempts > 2"),
+    )
     op.create_index(
         "ix_target_gone",
         "target",

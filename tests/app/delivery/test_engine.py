@@ -16,7 +16,7 @@ from app.outbox.models import Sender, SendLog, Target
 from app.outbox.rules import LEASE_MS, Lane
 from app.world import World
 from passes.outcome import Outcome
-from tests.app.delivery.vendor import Vendor, says
+from tests.app.delivery.vendor import Vendor, delivered, says
 from tests.app.outbox.kit import Kit, kit_for
 from tests.conftest import MovableClock
 
@@ -141,6 +141,33 @@ def test_a_row_that_failed_for_a_day_is_parked_and_tried_once_a_day(
     assert steps.sweep(kit.world) == 1
     engine.drain("apple", Lane.BULK)
     assert vendor.shows == {1: 2}
+
+
+@pytest.mark.parametrize("asked_s", [None, 300], ids=["nothing asked", "Retry-After"])
+def test_after_an_outage_of_ten_minutes_a_row_waits_half_a_minute_and_as_long_as_the_vendor_asked(
+    kit: Kit, engine: Engine, vendor: Vendor, clock: MovableClock, asked_s: float | None
+) -> None:
+    """Its backoff alone would let it wait for up to a quarter of an hour more."""
+    dirty(kit, 1)
+    vendor.always = TRY_AGAIN
+    waited_s = 0
+
+    def pass_second() -> None:
+        clock.advance(seconds=1)
+        steps.sweep(kit.world)
+        engine.drain("apple", Lane.URGENT)
+
+    for _ in range(600):
+        pass_second()
+    vendor.always = says(Outcome.TRY_AGAIN, status=503, retry_after_s=asked_s) if asked_s else delivered
+    while asked_s and kit.target(1).asked_until < kit.now_ms:
+        pass_second()
+    vendor.always = delivered
+    while not vendor.shows:
+        pass_second()
+        waited_s += 1
+
+    assert (asked_s or 0) - 1 <= waited_s <= (asked_s or 0) + 31
 
 
 def test_a_refused_row_is_parked_until_somebody_tries_it_again(
