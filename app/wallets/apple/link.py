@@ -305,9 +305,7 @@ class Link:
             self._end(stream, verdicts.answered(told.status, told.content_type, bytes(told.body), self._url))
 
     def _on_reset(self, _flags: int, stream: int, body: bytes) -> None:
-        if (
-            stream not in self.live
-        ):  # some servers answer before they have read all, and then say that they need no more
+        if stream not in self.live:  # some servers answer before they have read all, and then say they need no more
             return
         code = frames.number(body)
         if code == Code.REFUSED_STREAM:
