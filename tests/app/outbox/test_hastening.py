@@ -99,10 +99,13 @@ def test_what_the_vendor_asked_to_wait_for_is_waited_for(kit: Kit, clock: Movabl
     assert hasten(kit) == 1
 
 
-def test_a_row_that_was_sent_too_fast_keeps_its_pause(kit: Kit) -> None:
+def test_a_row_that_was_sent_too_fast_waits_for_a_minute(kit: Kit, clock: MovableClock) -> None:
     failed(kit, 1, status=429)
 
+    clock.advance(seconds=59)
     assert hasten(kit) == 0
+    clock.advance(seconds=1)
+    assert hasten(kit) == 1
 
 
 def test_rows_that_failed_once_or_twice_wait_as_they_should(kit: Kit) -> None:
