@@ -303,5 +303,9 @@ def _subject_problems(certificate: x509.Certificate, pass_type: str, team: str) 
 
 def _issuer_hint(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> str:
     wanted = certificate.issuer.rfc4514_string()
+    if any(one.subject == certificate.issuer for one in candidates):
+        return (
+            f"no intermediate fits: {wanted} was given, but its key did not sign the certificate. Download both again"
+        )
     given = " and ".join(one.subject.rfc4514_string() for one in candidates) or "none was given"
     return f"no intermediate fits: the certificate was issued by {wanted}; given: {given}. Get it from Apple's PKI page"
