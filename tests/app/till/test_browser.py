@@ -231,13 +231,19 @@ def test_slow_bluetooth_characters_are_a_scan_where_the_setting_says_so(page: Pa
 def test_the_same_code_within_two_seconds_is_ignored(page: Page, shop: Shop) -> None:
     scans: list[str] = []
     page.on("request", lambda request: scans.append(request.url) if request.url.endswith("/till/scan") else None)
+    page.evaluate("const now = performance.now(); performance.now = () => window.clock ?? now")
 
     wedge(page, shop.card.number)
     opened(page)
+    page.evaluate("window.clock = performance.now() + 1990")
     wedge(page, shop.card.number)
     page.wait_for_timeout(300)
-
     assert len(scans) == 1
+
+    page.evaluate("window.clock += 2010")
+    wedge(page, shop.card.number)
+    page.wait_for_timeout(300)
+    assert len(scans) == 2
 
 
 def test_an_unknown_code_is_red_with_a_reason_and_the_field_is_empty(page: Page, shop: Shop) -> None:
