@@ -18,7 +18,7 @@ from app.api.fields import (
 )
 from app.api.paging import LIMIT, LIMIT_MAX, LONGEST_CURSOR
 from app.i18n import LANGUAGES
-from app.ledger.service import LARGEST_POINTS
+from app.ledger.booking import LARGEST_POINTS
 from app.offers.service import LONGEST_BODY, LONGEST_TITLE
 
 COLOR = validate.Regexp(re.compile(r"^#[0-9A-Fa-f]{6}$"), error="Write the colour as #rrggbb, for example #1f3a5f.")

@@ -144,7 +144,8 @@ class Card(Base):
 
     `number` is on the barcode and typed at the till (11 symbols, the last is a check); `serial` is the wallets' name
     for the card and never changes; `link` opens the customer's page. `version` rises by one at every visible change and
-    `modified_at` by at least one whole second, because HTTP dates have no fractions.
+    `modified_at` by at least one whole second, because HTTP dates have no fractions. `kind`: loyalty; bearer, without a
+    person; gift, with money on it. `seq` and `hash` are those of the last entry in its chain (`ledger.chain`).
     """
 
     __tablename__ = "card"
@@ -161,6 +162,9 @@ class Card(Base):
     modified_at: Mapped[datetime] = mapped_column(Instant)
     qualifying_minor: Mapped[int] = mapped_column(BigId, default=0)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    kind: Mapped[str] = mapped_column(default="loyalty", server_default="loyalty")
+    seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    hash: Mapped[str] = mapped_column(default="", server_default="")
 
     programme: Mapped[Programme] = relationship()
     member: Mapped[Member] = relationship()
@@ -168,6 +172,7 @@ class Card(Base):
 
     __table_args__ = (
         CheckConstraint("status IN ('active', 'voided', 'erased')", name="status"),
+        CheckConstraint("kind IN ('loyalty', 'bearer', 'gift')", name="kind"),
         Index("ix_card_programme_id_id", "programme_id", "id"),
         # the audience of an offer is counted, and walked by tier, from this index alone
         Index("ix_card_programme_id_tier_id_status_id", "programme_id", "tier_id", "status", "id"),

@@ -20,6 +20,8 @@ _MOVE_ON = (
         modified_at=bindparam("new_modified_at"),
         qualifying_minor=bindparam("new_qualifying_minor"),
         tier_id=bindparam("new_tier_id"),
+        seq=bindparam("new_seq"),
+        hash=bindparam("new_hash"),
     )
 )
 
@@ -32,20 +34,23 @@ def move_on(
     modified_at: datetime,
     qualifying_minor: int,
     tier_id: int | None,
+    seq: int,
+    hash: str,  # the column's name
     lane: Lane,
     now: datetime,
-) -> int:
-    """Write what counts and what follows in one statement, and let every phone want it.
+) -> None:
+    """Write what counts and what follows in one statement, and let every phone want *version*.
 
-    *version* and *modified_at* are what was read under the lock. Returns: the new version.
+    *modified_at* is what was read under the lock, *version* what follows it.
     """
     values = {
         "card_id": card_id,
-        "new_version": version + 1,
+        "new_version": version,
         "new_modified_at": max(now.replace(microsecond=0), modified_at + timedelta(seconds=1)),
         "new_qualifying_minor": qualifying_minor,
         "new_tier_id": tier_id,
+        "new_seq": seq,
+        "new_hash": hash,
     }
     session.execute(_MOVE_ON, values)
-    outbox.raise_want(session, card_id=card_id, version=version + 1, lane=lane, now_ms=milliseconds(now))
-    return version + 1
+    outbox.raise_want(session, card_id=card_id, version=version, lane=lane, now_ms=milliseconds(now))

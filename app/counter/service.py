@@ -7,6 +7,7 @@ A sale is eight statements built once, and no object of the mapper's: with mappe
 eighteen statements, and four fifths of the processor's time of a sale went into making them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,11 +18,12 @@ from app.cards import moving
 from app.cards.models import Card
 from app.counter import telling
 from app.errors import Conflict, Forbidden, Unprocessable
-from app.ledger import held, rules
+from app.ledger import held, reversals, rules
 from app.ledger import service as ledger
+from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held, HeldTier
 from app.ledger.models import Entry, Reward
-from app.ledger.service import Booked, Circumstance
+from app.ledger.service import Earning
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.outbox.service import Lane
@@ -85,18 +87,13 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
         raise Unprocessable("invalid_amount", text, errors={"amount": text})
     quote = rules.quote(card, sale.amount_minor)
     occurred_at, late = _business_time(sale.occurred_at, now)
-    after = _moved_on(session, _qualified(session, card, sale.amount_minor), now)
-    booked = ledger.earn(
-        session,
-        card,
-        quote.points,
-        amount_minor=sale.amount_minor,
-        currency=sale.currency,
-        reasons=[*quote.reasons, *(["time: server"] if late else [])],
-        by=_circumstance(by, now, store=sale.store, receipt=sale.receipt, occurred_at=occurred_at),
-        version=after.version,
+    reasons = [*quote.reasons, *(["time: server"] if late else [])]
+    told = _circumstance(
+        card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=occurred_at, reasons=reasons
     )
-    return _done(session, after, booked, now)
+    earning = Earning(points=quote.points, amount_minor=sale.amount_minor, currency=sale.currency)
+    booked = ledger.earn(session, card, earning, by=told)
+    return _done(session, _qualified(session, booked.card, sale.amount_minor), booked, now)
 
 
 def redeem_points(
@@ -115,10 +112,9 @@ def redeem_points(
     Raises: Conflict `card_not_active`; Unprocessable `insufficient` or `invalid_points`.
     """
     card = _usable(session, card, store)
-    after = _moved_on(session, card, now)
-    told = _circumstance(by, now, store=store, receipt=receipt, note=note)
-    booked = ledger.spend(session, card, points, by=told, version=after.version)
-    return _done(session, after, booked, now)
+    told = _circumstance(card, by, now, store=store, receipt=receipt, note=note)
+    booked = ledger.spend(session, card, points, by=told)
+    return _done(session, booked.card, booked, now)
 
 
 def redeem_reward(
@@ -163,12 +159,12 @@ def redeem_offer(
     reason = offers.refusal(session, offer, row, now=now)
     if reason:
         raise Conflict(reason, offers.REFUSALS[reason])
-    after = _moved_on(session, card, now)
-    told = _circumstance(by, now, store=store, receipt=receipt, note=f"offer:{offer.public_id}")
-    booked = ledger.record_use(session, card, by=told, version=after.version)
+    told = _circumstance(card, by, now, store=store, receipt=receipt, note=f"offer:{offer.public_id}")
+    booked = ledger.record_use(session, card, by=told)
     offers.redeem(session, offer, row, store_id=store.id if store else None, entry_id=booked.entry.id, now=now)
-    telling.redeemed(session, after, offer, booked, now=now)
-    return _done(session, after, booked, now)
+    done = _done(session, booked.card, booked, now)
+    telling.redeemed(session, done.card, offer, booked, now=now)
+    return done
 
 
 def reverse(
@@ -180,11 +176,10 @@ def reverse(
     """
     original = ledger.by_id(session, entry_id)
     card = held.by_id(session, original.card_id)
-    taken_back = (original.amount_minor or 0) if original.kind == "earn" else 0
-    after = replace(card, qualifying_minor=max(0, card.qualifying_minor - taken_back))
-    after = _moved_on(session, after, now)
-    told = _circumstance(by, now, store=store, note=reason)
-    booked = ledger.reverse(session, card, original, by=told, version=after.version)
+    told = _circumstance(card, by, now, store=store, note=reason)
+    booked = reversals.reverse(session, card, original, by=told)
+    taken_back = -(booked.entry.amount_minor or 0) if original.kind == "earn" else 0
+    after = replace(booked.card, qualifying_minor=max(0, card.qualifying_minor - taken_back))
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
     return _done(session, after, booked, now)
@@ -230,13 +225,16 @@ def _qualified(session: Session, card: Held, amount_minor: int) -> Held:
 
 def _moved_on(session: Session, card: Held, now: datetime) -> Held:
     """The card as it stands after this movement, written, with its phones wanting the new version."""
-    version = moving.move_on(
+    version = card.version + 1
+    moving.move_on(
         session,
         card_id=card.id,
-        version=card.version,
+        version=version,
         modified_at=card.modified_at,
         qualifying_minor=card.qualifying_minor,
         tier_id=card.tier.id if card.tier else None,
+        seq=card.seq,
+        hash=card.hash,
         lane=Lane.URGENT,
         now=now,
     )
@@ -252,6 +250,7 @@ def _business_time(claimed: datetime | None, now: datetime) -> tuple[datetime, b
 
 
 def _circumstance(
+    card: Held,
     by: Actor,
     now: datetime,
     *,
@@ -259,18 +258,23 @@ def _circumstance(
     receipt: str | None = None,
     occurred_at: datetime | None = None,
     note: str = "",
+    reasons: Sequence[str] = (),
 ) -> Circumstance:
     return Circumstance(
         actor=by.name,
         channel=by.channel,
         now=now,
+        version=card.version + 1,
         store_id=store.id if store else None,
         receipt=receipt,
         occurred_at=occurred_at,
         note=note[:500],
+        reasons=reasons,
     )
 
 
 def _done(session: Session, card: Held, booked: Booked, now: datetime) -> Done:
+    """Write how the card stands after all its entries, and say so."""
+    card = _moved_on(session, card, now)
     telling.moved(session, card, booked, now=now)
-    return Done(entry=booked.entry, card=card, balance=booked.balance, tier=card.tier.name if card.tier else None)
+    return Done(entry=booked.entry, card=card, balance=card.balance, tier=card.tier.name if card.tier else None)

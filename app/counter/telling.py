@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from app import money
 from app.cards.models import Store
+from app.ledger.booking import Booked
 from app.ledger.held import Held
 from app.ledger.models import Entry
-from app.ledger.service import Booked
 from app.offers.models import Offer
 from app.webhooks import kinds, service
 

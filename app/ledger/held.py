@@ -1,15 +1,18 @@
-"""A card under its lock: everything that decides about its points, read in one statement.
+"""A card under its lock: everything that decides about its units, read in one statement.
 
 On PostgreSQL the row is locked by a statement of its own before anything is read: a SELECT that locks and joins at once
 may wait for another till and then join what it saw before that till had finished. On SQLite a writing transaction is
 the lock.
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme, Tier
@@ -18,8 +21,7 @@ from app.errors import NotFound
 from app.ledger.models import Account
 
 POINTS = "points"
-CARD, PROGRAMME, TIER = table_of(Card), table_of(Programme), table_of(Tier)
-AVAIL, DEBT, ISSUE, REDEEM = (table_of(Account).alias(role) for role in ("avail", "debt", "issue", "redeem"))
+CARD, PROGRAMME, TIER, ACCOUNT = table_of(Card), table_of(Programme), table_of(Tier), table_of(Account)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,24 +37,29 @@ class HeldTier:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldAccount:
-    """An account of a held card's member; `role`: avail or debt."""
+    """An account of a held card's member. `role`: avail, hold, pend or debt; `carry`: see `models.Account`."""
 
     id: int
+    unit: str
     role: str
     balance: int
+    carry: str = "0"
+    closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
     """A card that nobody else can change until the transaction ends.
 
-    `next_threshold_minor`: the spend at which the next tier begins, None in the highest. Accounts are None where
-    nothing was ever booked; `issue` and `redeem` are the ids of the programme's accounts of points.
+    `next_threshold_minor`: the spend at which the next tier begins, None in the highest. `accounts` are the member's,
+    by unit and role; one that was never booked on is not there. `points_accounts` are the ids of the programme's
+    accounts of points, by role. `seq` and `hash` are those of the card's last entry.
     """
 
     id: int
     programme_id: int
     member_id: int
+    kind: str
     number: str
     serial: str
     status: str
@@ -64,20 +71,29 @@ class Held:
     earn_per_minor: int
     tier: HeldTier | None
     next_threshold_minor: int | None
-    avail: HeldAccount | None
-    debt: HeldAccount | None
-    issue_id: int | None
-    redeem_id: int | None
+    seq: int
+    hash: str
+    accounts: Mapping[tuple[str, str], HeldAccount] = field(repr=False)
+    points_accounts: Mapping[str, int] = field(repr=False)
 
     @property
     def balance(self) -> int:
         """Points that can be spent."""
-        return self.avail.balance if self.avail else 0
+        return self.in_unit(POINTS)
 
     @property
     def deficit(self) -> int:
         """Points owed."""
-        return -self.debt.balance if self.debt else 0
+        return self.owed(POINTS)
+
+    def in_unit(self, unit: str, role: str = "avail") -> int:
+        """What stands on one of the member's accounts."""
+        account = self.accounts.get((unit, role))
+        return account.balance if account else 0
+
+    def owed(self, unit: str) -> int:
+        """Units taken back that the member had already spent: zero or more."""
+        return -self.in_unit(unit, "debt")
 
 
 def by_id(session: Session, card_id: int) -> Held:
@@ -85,7 +101,7 @@ def by_id(session: Session, card_id: int) -> Held:
 
     Raises: NotFound `unknown_card`.
     """
-    return _held(session, _BY_ID, card_id)
+    return _held(session, "id", card_id)
 
 
 def by_number(session: Session, number: str) -> Held:
@@ -93,7 +109,7 @@ def by_number(session: Session, number: str) -> Held:
 
     Raises: NotFound `unknown_card`.
     """
-    return _held(session, _BY_NUMBER, number)
+    return _held(session, "number", number)
 
 
 def by_serial(session: Session, serial: str) -> Held:
@@ -101,7 +117,7 @@ def by_serial(session: Session, serial: str) -> Held:
 
     Raises: NotFound `unknown_card`.
     """
-    return _held(session, _BY_SERIAL, serial)
+    return _held(session, "serial", serial)
 
 
 def tiers(session: Session, programme_id: int) -> list[HeldTier]:
@@ -117,17 +133,19 @@ class _Asking:
     read: Select[Any]
 
 
-def _member_s(account: Any, role: str) -> ColumnElement[bool]:
-    return and_(account.c.member_id == CARD.c.member_id, account.c.role == role, account.c.unit == POINTS)
+def _rows_as_text(dialect: str, columns: list[ColumnElement[Any]], *of: ColumnElement[bool]) -> ColumnElement[str]:
+    """Rows of accounts as one value: a JSON list of lists, so that one statement reads a card with all its accounts."""
+    if dialect == "postgresql":
+        rows = func.json_agg(func.json_build_array(*columns))
+    else:
+        rows = func.json_group_array(func.json_array(*columns))
+    return cast(select(rows).where(*of).scalar_subquery(), Text)
 
 
-def _programme_s(account: Any, role: str) -> ColumnElement[bool]:
-    ours = and_(account.c.programme_id == CARD.c.programme_id, account.c.member_id.is_(None))
-    return and_(ours, account.c.role == role, account.c.unit == POINTS)
-
-
-def _asking(wanted: ColumnElement[bool]) -> _Asking:
-    higher = TIER.alias("higher")
+@cache
+def _asking(dialect: str, by: str) -> _Asking:
+    wanted = CARD.c[by] == bindparam("wanted")
+    higher, account = TIER.alias("higher"), ACCOUNT.c
     next_threshold = (
         select(func.min(higher.c.threshold_minor))
         .where(
@@ -136,22 +154,29 @@ def _asking(wanted: ColumnElement[bool]) -> _Asking:
         )
         .scalar_subquery()
     )
+    member_s = _rows_as_text(
+        dialect,
+        [account.id, account.unit, account.role, account.balance, account.carry, account.closed],
+        account.member_id == CARD.c.member_id,
+    )
+    programme_s = _rows_as_text(
+        dialect,
+        [account.role, account.id],
+        account.programme_id == CARD.c.programme_id,
+        account.member_id.is_(None),
+        account.unit == POINTS,
+    )
     read = (
         select(
-            CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.number, CARD.c.serial, CARD.c.status,
-            CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, PROGRAMME.c.currency, PROGRAMME.c.earn_points,
-            PROGRAMME.c.earn_per_minor, next_threshold.label("next_threshold_minor"), TIER.c.id.label("tier_id"),
-            TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den,
-            AVAIL.c.id.label("avail_id"), AVAIL.c.balance.label("avail"), DEBT.c.id.label("debt_id"),
-            DEBT.c.balance.label("debt"), ISSUE.c.id.label("issue_id"), REDEEM.c.id.label("redeem_id"),
+            CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.kind, CARD.c.number, CARD.c.serial, CARD.c.status,
+            CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, CARD.c.seq, CARD.c.hash, PROGRAMME.c.currency,
+            PROGRAMME.c.earn_points, PROGRAMME.c.earn_per_minor, next_threshold.label("next_threshold_minor"),
+            TIER.c.id.label("tier_id"), TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num,
+            TIER.c.multiplier_den, member_s.label("accounts"), programme_s.label("points_accounts"),
         )
         .select_from(CARD)
         .join(PROGRAMME, PROGRAMME.c.id == CARD.c.programme_id)
         .outerjoin(TIER, TIER.c.id == CARD.c.tier_id)
-        .outerjoin(AVAIL, _member_s(AVAIL, "avail"))
-        .outerjoin(DEBT, _member_s(DEBT, "debt"))
-        .outerjoin(ISSUE, _programme_s(ISSUE, "issue"))
-        .outerjoin(REDEEM, _programme_s(REDEEM, "redeem"))
         .where(wanted)
     )  # fmt: skip
     # others may still refer to the row (a new registration's foreign key): what is decided here is not its key
@@ -159,16 +184,15 @@ def _asking(wanted: ColumnElement[bool]) -> _Asking:
     return _Asking(lock=lock, read=read)
 
 
-_BY_ID = _asking(CARD.c.id == bindparam("wanted"))
-_BY_NUMBER = _asking(CARD.c.number == bindparam("wanted"))
-_BY_SERIAL = _asking(CARD.c.serial == bindparam("wanted"))
 _TIERS = select(
     TIER.c.id, TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den
 ).where(TIER.c.programme_id == bindparam("programme_id"))  # fmt: skip
 
 
-def _held(session: Session, asking: _Asking, wanted: object) -> Held:
-    if session.get_bind().dialect.name == "postgresql":
+def _held(session: Session, by: str, wanted: object) -> Held:
+    dialect = session.get_bind().dialect.name
+    asking = _asking(dialect, by)
+    if dialect == "postgresql":
         session.execute(asking.lock, {"wanted": wanted})
     row = session.execute(asking.read, {"wanted": wanted}).one_or_none()
     if row is None:
@@ -177,6 +201,7 @@ def _held(session: Session, asking: _Asking, wanted: object) -> Held:
         id=row.id,
         programme_id=row.programme_id,
         member_id=row.member_id,
+        kind=row.kind,
         number=row.number,
         serial=row.serial,
         status=row.status,
@@ -188,10 +213,10 @@ def _held(session: Session, asking: _Asking, wanted: object) -> Held:
         earn_per_minor=row.earn_per_minor,
         tier=_tier(row),
         next_threshold_minor=row.next_threshold_minor,
-        avail=_account("avail", row.avail_id, row.avail),
-        debt=_account("debt", row.debt_id, row.debt),
-        issue_id=row.issue_id,
-        redeem_id=row.redeem_id,
+        seq=row.seq,
+        hash=row.hash,
+        accounts=_accounts(row.accounts),
+        points_accounts=dict(json.loads(row.points_accounts or "[]")),
     )
 
 
@@ -207,5 +232,9 @@ def _tier(row: Any) -> HeldTier | None:
     )
 
 
-def _account(role: str, account_id: int | None, balance: int) -> HeldAccount | None:
-    return None if account_id is None else HeldAccount(id=account_id, role=role, balance=balance)
+def _accounts(rows: str | None) -> dict[tuple[str, str], HeldAccount]:
+    found = [
+        HeldAccount(id=one, unit=unit, role=role, balance=balance, carry=carry, closed=bool(closed))
+        for one, unit, role, balance, carry, closed in json.loads(rows or "[]")
+    ]
+    return {(account.unit, account.role): account for account in found}

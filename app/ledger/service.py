@@ -1,77 +1,49 @@
-"""The only way points move: entries of postings that sum to zero, never changed afterwards.
+"""The only way units move: entries of postings that sum to zero, never changed afterwards.
 
-Whoever moves points holds the card (`ledger.held`); a member has one card, so its lock serialises the member's accounts
-too.
+Whoever moves units holds the card (`ledger.held`); a member has one card, so its lock serialises the member's accounts
+too. Undoing is in `ledger.reversals`, reserving in `ledger.holds`, what time does in `ledger.expiry`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app import failpoints, ids, trace
+from app import ids
 from app.cards import programmes
 from app.cards.models import Programme
-from app.db import insert_if_new, rows_changed, table_of
+from app.db import insert_if_new, rows_changed
 from app.errors import Conflict, NotFound, Unprocessable
-from app.ledger.held import POINTS, Held, HeldAccount
-from app.ledger.models import Account, Entry, Posting, Reward
+from app.ledger import movements
+from app.ledger.booking import LARGEST_POINTS, Booked, Circumstance, Leg, book, carry_on, programme_s
+from app.ledger.chain import Line
+from app.ledger.held import POINTS, Held
+from app.ledger.models import Account, Entry, Pending, Posting, Reward
 
 USES = "uses"
-LARGEST_POINTS = 10**9
-_ACCOUNT = table_of(Account)
-_OPEN = insert(_ACCOUNT).returning(_ACCOUNT.c.id)
-# the bounds are checked again where the balance is written: a till that decided on what it had read is refused here
-_MOVED = _ACCOUNT.c.balance + bindparam("amount")
-_MOVE = (
-    update(_ACCOUNT)
-    .where(
-        _ACCOUNT.c.id == bindparam("account_id"),
-        or_(and_(_ACCOUNT.c.role != "debt", _MOVED >= 0), and_(_ACCOUNT.c.role == "debt", _MOVED <= 0)),
-    )
-    .values(balance=_MOVED)
-    .returning(_ACCOUNT.c.balance)
-)
-_PROGRAMME_S = select(_ACCOUNT.c.id).where(
-    _ACCOUNT.c.programme_id == bindparam("programme_id"),
-    _ACCOUNT.c.member_id.is_(None),
-    _ACCOUNT.c.role == bindparam("role"),
-    _ACCOUNT.c.unit == bindparam("unit"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Circumstance:
-    """Who moved points, where and when, and on which receipt."""
+class Earning:
+    """What a sale gives: `points` of `unit`, line by line where the till sent lines.
 
-    actor: str
-    channel: str
-    now: datetime
-    store_id: int | None = None
-    receipt: str | None = None
-    occurred_at: datetime | None = None
-    note: str = ""
+    `carry_before` and `carry_after` are fractions of a point as "num/den"; `pending_until`: when the points can be
+    spent, if not at once; `expires_at`: when they are gone.
+    """
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Leg:
-    """One posting of an entry; `of` is the member's account whose balance moves with it."""
-
-    account_id: int
-    amount: int
-    of: HeldAccount | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Booked:
-    """An entry as it was written, and the points that can be spent now."""
-
-    entry: Entry
-    balance: int
+    points: int
+    amount_minor: int
+    currency: str
+    unit: str = POINTS
+    lines: Sequence[Line] = ()
+    rule_version_id: int | None = None
+    carry_before: str | None = None
+    carry_after: str | None = None
+    pending_until: datetime | None = None
+    expires_at: datetime | None = None
 
 
 def balance_of(session: Session, member_id: int) -> int:
@@ -159,75 +131,64 @@ def end_reward(session: Session, programme: Programme, public_id: str, *, now: d
     return reward, bool(was_active)
 
 
-def earn(
-    session: Session,
-    card: Held,
-    points: int,
-    *,
-    amount_minor: int,
-    currency: str,
-    reasons: Sequence[str],
-    by: Circumstance,
-    version: int,
-) -> Booked:
-    """Give points for a sale; a deficit is filled first. A sale too small for a point is kept as an entry of uses.
+def earn(session: Session, card: Held, earning: Earning, *, by: Circumstance) -> Booked:
+    """Give what a sale earns; a deficit is filled first. A sale too small for a point is kept as an entry of uses.
 
     Raises: Conflict `duplicate_receipt`, if the receipt has earned at this store (the unique index decides).
     """
-    legs = _gift(session, card, points, from_role="issue") if points else _use(session, card, 1)
-    facts = {"kind": "earn", "unit": POINTS if points else USES, "points": points, "reasons": list(reasons)}
-    facts |= {"amount_minor": amount_minor, "currency": currency}
-    return _book(
-        session,
-        card,
-        _facts(card, by, version) | facts,
-        legs,
-        taken=Conflict("duplicate_receipt", "This receipt has earned points at this store already."),
+    facts: dict[str, Any] = {
+        "kind": "earn",
+        "amount_minor": earning.amount_minor,
+        "currency": earning.currency,
+        "lines": earning.lines,
+        "rule_version_id": earning.rule_version_id,
+        "carry": earning.carry_after,
+        "carry_before": earning.carry_before,
+        "carry_after": earning.carry_after,
+        "taken": Conflict("duplicate_receipt", "This receipt has earned points at this store already."),
+    }
+    if not earning.points:
+        return _earn_nothing(session, card, facts, by=by)
+    if earning.pending_until is not None and earning.pending_until > by.now:
+        return _earn_later(session, card, earning, facts, by=by)
+    return movements.give(
+        session, card, earning.unit, earning.points, source="issue", by=by, expires_at=earning.expires_at, **facts
     )
 
 
-def spend(session: Session, card: Held, points: int, *, by: Circumstance, version: int) -> Booked:
-    """Use up points.
+def spend(
+    session: Session, card: Held, points: int, *, by: Circumstance, unit: str = POINTS, kind: str = "spend",
+    sink: str = "redeem", **facts: Any,
+) -> Booked:  # fmt: skip
+    """Use up points, or units of another kind.
 
     Raises: Unprocessable `invalid_points`; Unprocessable `insufficient`, saying how many there are.
     """
+    check_points(points)
+    return movements.take(session, card, unit, points, sink=sink, by=by, kind=kind, **facts)
+
+
+def credit(
+    session: Session, card: Held, units: int, *, by: Circumstance, unit: str = POINTS, kind: str = "adjust",
+    source: str = "adjust", expires_at: datetime | None = None, **facts: Any,
+) -> Booked:  # fmt: skip
+    """Give units for anything but a sale: a correction, a load of stored value, a bonus.
+
+    Raises: Unprocessable `invalid_points`.
+    """
+    check_points(units)
+    return movements.give(session, card, unit, units, source=source, by=by, expires_at=expires_at, kind=kind, **facts)
+
+
+def record_use(session: Session, card: Held, *, by: Circumstance) -> Booked:
+    """Write down that an offer was used; it moves no points."""
+    return book(session, card, uses(session, card, 1), by=by, kind="offer", unit=USES, points=0)
+
+
+def check_points(points: int) -> None:
+    """Raises: Unprocessable `invalid_points`."""
     if not 1 <= points <= LARGEST_POINTS:
         raise Unprocessable("invalid_points", "Points are a whole number above zero.", errors={"points": "Above zero."})
-    if card.balance < points:
-        raise insufficient(card.balance, points)
-    legs = [
-        _leg(_member_s(session, card, "avail"), -points),
-        Leg(account_id=_programme_s(session, card, "redeem"), amount=points),
-    ]
-    return _book(session, card, _facts(card, by, version) | {"kind": "spend", "unit": POINTS, "points": -points}, legs)
-
-
-def record_use(session: Session, card: Held, *, by: Circumstance, version: int) -> Booked:
-    """Write down that an offer was used; it moves no points."""
-    facts = _facts(card, by, version) | {"kind": "offer", "unit": USES, "points": 0}
-    return _book(session, card, facts, _use(session, card, 1))
-
-
-def reverse(session: Session, card: Held, original: Entry, *, by: Circumstance, version: int) -> Booked:
-    """Undo an entry by a counter-entry. Points that were spent meanwhile become a deficit, never a negative balance.
-
-    Raises: Conflict `already_reversed`; Conflict `not_reversible`, for an entry that is a reversal itself.
-    """
-    if original.kind == "reverse":
-        raise Conflict("not_reversible", "This entry undoes another one; book the sale again instead.")
-    undone = Conflict("already_reversed", "This was undone already.")
-    if session.scalar(select(Entry.id).where(Entry.reverses_id == original.id)) is not None:
-        raise undone  # before the balance is looked at, which the first undoing has changed
-    facts = {
-        "kind": "reverse",
-        "unit": original.unit,
-        "points": -original.points,
-        "amount_minor": -original.amount_minor if original.amount_minor else None,
-        "currency": original.currency,
-        "reverses_id": original.id,
-    }
-    legs = _counter_legs(session, card, original)
-    return _book(session, card, _facts(card, by, version) | facts, legs, taken=undone)
 
 
 def by_id(session: Session, entry_id: str) -> Entry:
@@ -241,119 +202,33 @@ def by_id(session: Session, entry_id: str) -> Entry:
     return entry
 
 
-def insufficient(has: int, needs: int) -> Unprocessable:
-    """The refusal of a spend, with the balance."""
-    return Unprocessable(
-        "insufficient", f"The card has {has}, this needs {needs}.", errors={"points": f"At most {has}."}
-    )
-
-
-def _counter_legs(session: Session, card: Held, original: Entry) -> list[Leg]:
-    if original.unit == USES:
-        return _use(session, card, -1)
-    points = abs(original.points)
-    if original.kind != "earn":
-        return _gift(session, card, points, from_role="redeem")
-    taken = min(points, card.balance)
-    legs = [Leg(account_id=_programme_s(session, card, "issue"), amount=points)]
-    legs += [_leg(_member_s(session, card, "avail"), -taken)] if taken else []
-    return legs + ([_leg(_member_s(session, card, "debt"), taken - points)] if points > taken else [])
-
-
-def _gift(session: Session, card: Held, points: int, *, from_role: str) -> list[Leg]:
-    """Points for the member: first what is owed is filled, the rest can be spent."""
-    filled = min(points, card.deficit)
-    legs = [Leg(account_id=_programme_s(session, card, from_role), amount=-points)]
-    legs += [_leg(_member_s(session, card, "debt"), filled)] if filled else []
-    return legs + ([_leg(_member_s(session, card, "avail"), points - filled)] if points > filled else [])
-
-
-def _use(session: Session, card: Held, count: int) -> list[Leg]:
+def uses(session: Session, card: Held, count: int) -> list[Leg]:
     """Something that moves no points: between the programme's accounts of uses."""
-    issue, redeem = (_opened_programme_s(session, card.programme_id, role, USES) for role in ("issue", "redeem"))
+    issue, redeem = (programme_s(session, card, USES, role) for role in ("issue", "redeem"))
     return [Leg(account_id=issue, amount=-count), Leg(account_id=redeem, amount=count)]
 
 
-def _leg(account: HeldAccount, amount: int) -> Leg:
-    return Leg(account_id=account.id, amount=amount, of=account)
+def _earn_nothing(session: Session, card: Held, facts: dict[str, Any], *, by: Circumstance) -> Booked:
+    """A carry is kept on the account of points even so; that account is not part of this entry's unit."""
+    booked = book(session, card, uses(session, card, 1), by=by, unit=USES, points=0, **facts)
+    if facts["carry"] is None:
+        return booked
+    return Booked(entry=booked.entry, card=carry_on(session, booked.card, facts["carry"]))
 
 
-def _facts(card: Held, by: Circumstance, version: int) -> dict[str, Any]:
-    return {
-        "id": ids.time_ordered("txn", by.now),
-        "programme_id": card.programme_id,
+def _earn_later(session: Session, card: Held, earning: Earning, facts: dict[str, Any], *, by: Circumstance) -> Booked:
+    booked = movements.await_(session, card, earning.unit, earning.points, by=by, **facts)
+    waiting = {
+        "entry_id": booked.entry.id,
         "card_id": card.id,
-        "amount_minor": None,
-        "currency": None,
-        "store_id": by.store_id,
-        "actor": by.actor,
-        "channel": by.channel,
-        "receipt": by.receipt,
-        "reverses_id": None,
-        "note": by.note,
-        "reasons": [],
-        "card_version": version,
-        "occurred_at": by.occurred_at or by.now,
-        "recorded_at": by.now,
-        "trace": trace.current(),
+        "unit": earning.unit,
+        "units": earning.points,
+        "state": "waiting",
+        "due_at": earning.pending_until,
+        "expires_at": earning.expires_at,
     }
-
-
-def _book(
-    session: Session, card: Held, facts: dict[str, Any], legs: Sequence[Leg], *, taken: Conflict | None = None
-) -> Booked:
-    """Postings first, the entry last: the entry's trigger sums what is there. *taken*: what a unique key refuses."""
-    postings: dict[str, object] = {"entry_id": facts["id"]}
-    for number, leg in enumerate(legs):
-        postings |= {f"account_{number}": leg.account_id, f"amount_{number}": leg.amount}
-    session.execute(_insert_postings(len(legs)), postings)
-    left = {leg.of.role: _move(session, leg.of, leg.amount) for leg in legs if leg.of is not None}
-    if not insert_if_new(session, Entry, **facts):
-        raise taken or AssertionError("an entry's id is used once")
-    failpoints.reached("sale.entry_written")
-    return Booked(entry=Entry(**facts), balance=left.get("avail", card.balance))
-
-
-@cache
-def _insert_postings(count: int) -> Executable:
-    """All postings of an entry (two or three) in one statement: one way to the server and back.
-
-    As text, because an INSERT of several rows is compiled anew each time: 190 µs, where this takes 30.
-    """
-    rows = ", ".join(f"(:entry_id, :account_{number}, :amount_{number})" for number in range(count))
-    return text(f"INSERT INTO posting (entry_id, account_id, amount) VALUES {rows}")  # noqa: S608  # names alone
-
-
-def _move(session: Session, account: HeldAccount, amount: int) -> int:
-    left: int | None = session.scalar(_MOVE, {"account_id": account.id, "amount": amount})
-    if left is None:
-        raise insufficient(account.balance, -amount)
-    return left
-
-
-def _member_s(session: Session, card: Held, role: str) -> HeldAccount:
-    """The member's account; the card's lock sees to it that it is opened once."""
-    known = card.avail if role == "avail" else card.debt
-    if known is not None:
-        return known
-    row = {"programme_id": card.programme_id, "member_id": card.member_id, "role": role, "unit": POINTS, "balance": 0}
-    account_id: int = session.execute(_OPEN, row).scalar_one()
-    return HeldAccount(id=account_id, role=role, balance=0)
-
-
-def _programme_s(session: Session, card: Held, role: str) -> int:
-    known = card.issue_id if role == "issue" else card.redeem_id
-    return known or _opened_programme_s(session, card.programme_id, role, POINTS)
-
-
-def _opened_programme_s(session: Session, programme_id: int, role: str, unit: str) -> int:
-    wanted = {"programme_id": programme_id, "role": role, "unit": unit}
-    found: int | None = session.scalar(_PROGRAMME_S, wanted)
-    if found is not None:
-        return found
-    insert_if_new(session, Account, **wanted)
-    opened: int = session.execute(_PROGRAMME_S, wanted).scalar_one()
-    return opened
+    insert_if_new(session, Pending, **waiting)
+    return booked
 
 
 def totals(session: Session) -> dict[tuple[str, str], int]:

@@ -1,6 +1,9 @@
 """Bringing the database to this release's shape: forward only, safe to run twice and from several processes at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -22,7 +25,7 @@ def migrate(database: Database) -> None:
     Raises: ConfigurationError, if the database belongs to a newer release.
     """
     if database.is_sqlite:
-        with database.engine.connect() as connection:
+        with database.engine.connect() as connection, _tables_may_be_rewritten(connection):
             _upgrade(connection)
         return
     with database.engine.connect() as connection:
@@ -49,6 +52,18 @@ def is_newer(database: Database) -> bool:
     """Whether a newer release has migrated the database."""
     with database.engine.connect() as connection:
         return _is_unknown(_revision(connection))
+
+
+@contextmanager
+def _tables_may_be_rewritten(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table's rules by writing it anew, and takes the old one's going for a loss of rows."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _is_unknown(revision: str | None) -> bool:

@@ -194,6 +194,8 @@ def an_entry(session: Session, card: Card, legs: dict[int, int], unit: str = "po
             channel="x",
             note="",
             card_version=1,
+            seq=2,
+            hash="",
             occurred_at=factories.NOW,
             recorded_at=factories.NOW,
         )
@@ -212,7 +214,8 @@ def test_the_database_refuses_entries_that_do_not_balance(any_world: World, legs
     with any_world.database.reading() as session:
         accounts = session.scalars(select(Account.id).where(Account.unit == "points").order_by(Account.id)).all()
 
-    with pytest.raises(DBAPIError), any_world.database.unit_of_work() as session:
+    refused = "not_zero" if legs == (0, 0) else "at least two postings that sum to zero, in one unit"
+    with pytest.raises(DBAPIError, match=refused), any_world.database.unit_of_work() as session:
         an_entry(session, card, dict(zip(accounts, legs, strict=False)), unit)
 
 
@@ -233,5 +236,6 @@ def test_verification_names_a_balance_that_was_tampered_with(any_world: World) -
     with any_world.database.reading() as session:
         found = verify.differences(session)
 
-    assert len(found) == 1
+    assert len(found) == 2
     assert "says 11, its postings sum to 10" in found[0]
+    assert "has 11, its lots have 10" in found[1]
