@@ -3,16 +3,27 @@
 from app import idempotency
 from app.alarms import models as alarms
 from app.cards import models as cards
+from app.coupons import models as coupons
 from app.db import Base
 from app.delivery import models as delivery
+from app.earning import models as earning
 from app.enrolment import models as enrolment
+from app.fraud import models as fraud
 from app.ledger import models as ledger
 from app.offers import models as offers
 from app.outbox import models as outbox
+from app.rewards import models as rewards
 from app.staff import models as staff
+from app.stamps import models as stamps
+from app.tiers import models as tiers
+from app.till import models as till
+from app.value import models as value
 from app.wallets.apple import models as apple
 from app.wallets.google import models as google
 from app.webhooks import models as webhooks
 
-ROOMS = (alarms, apple, cards, delivery, enrolment, google, idempotency, ledger, offers, outbox, staff, webhooks)
+ROOMS = (
+    alarms, apple, cards, coupons, delivery, earning, enrolment, fraud, google, idempotency, ledger, offers, outbox,
+    rewards, staff, stamps, tiers, till, value, webhooks,
+)  # fmt: skip
 metadata = Base.metadata

@@ -11,8 +11,9 @@ from app.api.offers import offer_named
 from app.cards import codes
 from app.cards import service as cards
 from app.cards.models import Card, Store
-from app.counter import service as counter
-from app.counter.service import Actor, Done, Sale
+from app.counter import offering, rewarding, sales
+from app.counter.moves import Actor, Done
+from app.counter.sales import Sale
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger import service as ledger
@@ -61,7 +62,7 @@ def earn(call: Call) -> Body:
         store=store,
         occurred_at=body["at"],
     )
-    return moved(counter.earn(call.session, card, sale, by=actor(call), now=call.now), store)
+    return moved(sales.earn(call.session, card, sale, by=actor(call), now=call.now), store)
 
 
 def redeem(call: Call) -> Body:
@@ -71,11 +72,11 @@ def redeem(call: Call) -> Body:
     store = _store(call, body["store"])
     told = {"by": actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
     if "points" in body:
-        done = counter.redeem_points(call.session, card, body["points"], **told)
+        done = rewarding.redeem_points(call.session, card, body["points"], **told)
     elif "reward" in body:
-        done = counter.redeem_reward(call.session, card, _reward(call, body["reward"]), **told)
+        done = rewarding.redeem_reward(call.session, card, _reward(call, body["reward"]), **told)
     else:
-        done = counter.redeem_offer(call.session, card, offer_named(call, body["offer"]), **told)
+        done = offering.redeem_offer(call.session, card, offer_named(call, body["offer"]), **told)
     return moved(done, store)
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from app.api import cards, incoming, outgoing, paging, shapes
 from app.api.calls import Body, Call, Operation, unknown
 from app.cards.models import Card
-from app.counter import service as counter
+from app.counter import returns
 from app.ledger.models import Entry
 
 
@@ -31,7 +31,7 @@ def list_transactions(call: Call) -> Body:
 def reverse(call: Call) -> Body:
     """Undo a transaction by a counter-entry."""
     entry, _ = _seen(call)
-    done = counter.reverse(call.session, entry.id, reason=call.body["reason"], by=cards.actor(call), now=call.now)
+    done = returns.reverse(call.session, entry.id, reason=call.body["reason"], by=cards.actor(call), now=call.now)
     answer = cards.moved(done, None)
     return {**answer["transaction"], **answer}
 

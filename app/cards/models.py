@@ -13,7 +13,8 @@ class Programme(Base):
     """One set of rules, one brand, one default zone and currency.
 
     `status`: live, paused (no new members), ended. `design` is the JSON of `cards.design.Design`.
-    Earning: `earn_points` points for every `earn_per_minor` minor units of the currency. `revision` rises, in the
+    `earn_points` points for every `earn_per_minor` minor units are what is promised to new members; what a sale earns
+    is said by the versions of its rules (`earning`), of which `rules_number` is the last. `revision` rises, in the
     transaction of the change itself, with everything that all cards of the programme show.
     """
 
@@ -33,6 +34,7 @@ class Programme(Base):
     status: Mapped[str] = mapped_column(default="live")
     earn_points: Mapped[int] = mapped_column(default=1)
     earn_per_minor: Mapped[int]
+    rules_number: Mapped[int] = mapped_column(default=1, server_default="1")
     design: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     design_version: Mapped[int] = mapped_column(default=1)
     revision: Mapped[int] = mapped_column(BigId, default=0)

@@ -12,8 +12,9 @@ from app.cards import people, programmes
 from app.cards import service as cards
 from app.cards.models import Card, Programme, Store, Tier
 from app.cards.programmes import ProgrammeDraft, TierDraft
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import rewarding, sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.ledger import service as ledger
 from app.offers import service as offers
 from app.offers.service import OfferDraft
@@ -162,10 +163,10 @@ def _members(session: Session, programme: Programme, stores: list[Store], now: d
 
 def _visit(session: Session, card: Card, sale: Sale, *, spends: bool, at: datetime) -> None:
     by = Actor(name="demo", channel="api")
-    balance = counter.earn(session, card, sale, by=by, now=at).balance
+    balance = sales.earn(session, card, sale, by=by, now=at).balance
     if balance > 90 and spends:
         cheapest = ledger.rewards(session, card.programme_id)[0]
-        counter.redeem_reward(session, card, cheapest, by=by, now=at + timedelta(minutes=1))
+        rewarding.redeem_reward(session, card, cheapest, by=by, now=at + timedelta(minutes=1))
 
 
 def _offers(session: Session, programme: Programme, now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.cards import people
 from app.cards.models import Card, Store
-from app.counter.service import UNDO_WINDOW
+from app.counter.returns import UNDO_WINDOW
 from app.ledger import service as ledger
 from app.ledger.models import Entry, Reward
 from app.offers import service as offers

@@ -11,8 +11,9 @@ from app import failpoints, idempotency
 from app.cards import codes, people
 from app.cards import service as cards
 from app.cards.models import Card
-from app.counter import service as counter
-from app.counter.service import Done, Sale
+from app.counter import offering, returns, rewarding, sales
+from app.counter.moves import Done
+from app.counter.sales import Sale
 from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held
 from app.ledger import service as ledger
@@ -75,7 +76,7 @@ def card_at(session: Session, desk: Desk, serial: str) -> Card:
 def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: datetime) -> str:
     """Book a purchase and return the entry's id.
 
-    Raises: Forbidden `needs_manager` above the limit of a cashier; as `counter.service.earn`.
+    Raises: Forbidden `needs_manager` above the limit of a cashier; as `counter.sales.earn`.
     """
     if not isinstance(form.amount, int):
         raise Unprocessable("amount_unclear", "Choose which amount is meant.")
@@ -86,7 +87,7 @@ def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: date
     def work() -> Done:
         card = _held(session, desk, serial)
         sale = Sale(amount_minor=amount, currency=desk.programme.currency, receipt=form.receipt, store=desk.store)
-        return counter.earn(session, card, sale, by=desk.actor, now=now)
+        return sales.earn(session, card, sale, by=desk.actor, now=now)
 
     return _once(session, desk, form.key, f"earn {serial} {amount} {form.receipt}", work, now=now)
 
@@ -94,23 +95,23 @@ def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: date
 def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: datetime) -> str:
     """Use points, a reward or an offer, and return the entry's id.
 
-    Raises: NotFound `unknown_reward` or `unknown_offer`; as `counter.service.redeem_…`.
+    Raises: NotFound `unknown_reward` or `unknown_offer`; as `counter.rewarding.redeem_…`.
     """
 
     def work() -> Done:
         card = _held(session, desk, serial)
         if form.reward:
             reward = _reward(session, desk, form.reward)
-            return counter.redeem_reward(
+            return rewarding.redeem_reward(
                 session, card, reward, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
             )
         if form.offer:
             offer = offers.by_id(session, form.offer)
-            return counter.redeem_offer(
+            return offering.redeem_offer(
                 session, card, offer, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
             )
         points = form.points or 0
-        return counter.redeem_points(
+        return rewarding.redeem_points(
             session, card, points, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
         )
 
@@ -122,7 +123,7 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
     """Undo an entry and return the counter-entry's id.
 
     Raises: Conflict `leaves_deficit`, unless confirmed, with the missing points as `errors["missing"]`; NotFound
-    `unknown_transaction`; as `counter.service.undo_at_till`.
+    `unknown_transaction`; as `counter.returns.undo_at_till`.
     """
 
     def work() -> Done:
@@ -130,7 +131,7 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
         missing = missing_after_undo(session, entry)
         if missing and not form.confirmed and not _is_undone(session, entry):
             raise Conflict("leaves_deficit", "Some of these points were spent.", errors={"missing": str(missing)})
-        return counter.undo_at_till(
+        return returns.undo_at_till(
             session, entry.id, by=desk.actor, is_manager=desk.manages, store=desk.store, now=now
         )
 

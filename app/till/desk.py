@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cards.models import Programme, Store
-from app.counter.service import Actor
+from app.counter.moves import Actor
 from app.staff.guards import StaffIdentity
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import money
 from app.cards import codes
 from app.cards.models import Card
-from app.counter.service import UNDO_WINDOW
+from app.counter.returns import UNDO_WINDOW
 from app.counter.till_view import TillView, at_till
 from app.ledger import service as ledger
 from app.ledger.models import Entry, Reward

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from app import health
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.delivery import book, counting, snapshots
 from app.delivery.models import Node
 from app.figures.books import LedgerCounts
@@ -51,7 +52,7 @@ def figures(world: World) -> Samples:
 def earn(world: World, card_id: int, minor: int = 1_000) -> None:
     def work(session: Session) -> None:
         card, sale = session.get_one(Card, card_id), Sale(amount_minor=minor, currency="TRY")
-        counter.earn(session, card, sale, by=BY, now=world.clock())
+        sales.earn(session, card, sale, by=BY, now=world.clock())
 
     world.database.transact(work)
 

@@ -16,8 +16,9 @@ from sqlalchemy import select, text
 
 from app.cards.models import Card
 from app.clock import system_clock
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.db import Database
 from app.errors import Busy
 from app.gate import Priority
@@ -89,7 +90,7 @@ def _tills(database: Database) -> None:
         sale = Sale(amount_minor=1000, currency="TRY")
         card = random.choice(cards)
         began = time.perf_counter()
-        database.transact(lambda session: counter.earn(session, card, sale, by=TILL, now=datetime.now(UTC)))
+        database.transact(lambda session: sales.earn(session, card, sale, by=TILL, now=datetime.now(UTC)))
         took.append(time.perf_counter() - began)
         time.sleep(random.uniform(0, 2 * THINKS_S))
 

@@ -9,8 +9,9 @@ from app.admin import home
 from app.alarms import backups
 from app.cards import service as cards
 from app.clock import milliseconds
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.delivery import queries
 from app.delivery.models import Node
 from app.outbox import pace
@@ -198,7 +199,7 @@ def test_a_card_s_page_says_how_far_each_wallet_is_and_what_happened(operator: B
     with certified.world.database.unit_of_work() as session:
         card = cards.lock(session, certified.card.id)
         by = Actor(name="key:import", channel="api")
-        counter.earn(session, card, Sale(amount_minor=12_000, currency="TRY"), by=by, now=now)
+        sales.earn(session, card, Sale(amount_minor=12_000, currency="TRY"), by=by, now=now)
     log(certified, target)
 
     text = operator.get(f"/admin/cards/{certified.card.number}").text

@@ -15,8 +15,9 @@ from app.alarms import service as alarms
 from app.cards import service as cards
 from app.cards.models import Card
 from app.clock import milliseconds
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.delivery.models import Census, LaneState, Node, Snapshot
 from app.outbox import switches
 from app.outbox.models import SendLog, Target
@@ -33,7 +34,7 @@ def earn(office: Office) -> str:
     with office.world.database.unit_of_work() as session:
         card = cards.lock(session, office.card.id)
         by = Actor(name="key:import", channel="api")
-        counter.earn(session, card, Sale(amount_minor=12_000, currency="TRY"), by=by, now=office.world.clock())
+        sales.earn(session, card, Sale(amount_minor=12_000, currency="TRY"), by=by, now=office.world.clock())
     return name
 
 

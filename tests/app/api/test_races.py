@@ -19,8 +19,9 @@ from sqlalchemy import func, select, text
 
 from app.cards.models import Card, Programme
 from app.clock import system_clock
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.db import Database
 from app.ledger import service as ledger
 from app.ledger import verify
@@ -135,7 +136,7 @@ def balance(world: World, shop: Table) -> int:
 def give(world: World, shop: Table, minor: int) -> None:
     sale = Sale(amount_minor=minor, currency="TRY")
     by = Actor(name="staff:x", channel="till")
-    world.database.transact(lambda s: counter.earn(s, shop.card, sale, by=by, now=world.clock()))
+    world.database.transact(lambda s: sales.earn(s, shop.card, sale, by=by, now=world.clock()))
 
 
 def test_fifty_repeats_of_one_request_have_one_effect(house: House, shop: Table, post: Post) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 
 from app.backups import copying, service
 from app.cards.models import Card
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import moves, returns, sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.db import Database
 from app.delivery.models import Node
 from app.errors import AppError, Conflict, Unprocessable
@@ -35,9 +36,9 @@ def quietly(_table: str, _count: int) -> None:
     """Nobody watches the progress."""
 
 
-def earn(world: World, card: Card, minor: int = 10_000) -> counter.Done:
+def earn(world: World, card: Card, minor: int = 10_000) -> moves.Done:
     sale = Sale(amount_minor=minor, currency="TRY")
-    return world.database.transact(lambda s: counter.earn(s, card, sale, by=TILL, now=world.clock()))
+    return world.database.transact(lambda s: sales.earn(s, card, sale, by=TILL, now=world.clock()))
 
 
 def fill(world: World) -> list[Card]:
@@ -48,7 +49,7 @@ def fill(world: World) -> list[Card]:
         audit.record(session, actor="staff:1", action="programme.made", subject=programme.slug, now=world.clock())
     for number in range(SALES):
         done = earn(world, cards[number % 2])
-    world.database.transact(lambda s: counter.reverse(s, done.entry.id, reason="mistake", by=TILL, now=world.clock()))
+    world.database.transact(lambda s: returns.reverse(s, done.entry.id, reason="mistake", by=TILL, now=world.clock()))
     with world.database.unit_of_work() as session:
         for number, card in enumerate(cards):
             for channel in ("apple", "google"):

@@ -6,8 +6,9 @@ import stat
 import pytest
 import requests
 
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.db import Database
 from app.vault import Vault, load_secret
 from tests import factories
@@ -176,7 +177,7 @@ def test_the_books_are_verified_and_a_change_behind_their_back_is_found(migrated
     with database.unit_of_work() as session:
         card = factories.card(session, factories.programme(session))
         sale = Sale(amount_minor=12500, currency="TRY")
-        counter.earn(session, card, sale, by=Actor(name="staff:till", channel="till"), now=factories.NOW)
+        sales.earn(session, card, sale, by=Actor(name="staff:till", channel="till"), now=factories.NOW)
     database.close()
 
     clean = migrated("ledger", "verify")

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.delivery import backlog, book, census, checks, counting, lags, snapshots, turns
 from app.delivery.models import Census, Silence, Snapshot
 from app.ledger.models import Account
@@ -178,7 +179,7 @@ def test_the_rolling_check_finds_what_is_wrong_and_forgets_what_was_mended(
     with any_world.database.unit_of_work() as session:
         card = session.scalars(select(Card)).one()
         by, sale = Actor(name="staff:x", channel="till"), Sale(amount_minor=5_000, currency="TRY")
-        counter.earn(session, card, sale, by=by, now=clock())
+        sales.earn(session, card, sale, by=by, now=clock())
 
     def found() -> tuple[int, int]:
         clock.advance(minutes=2)

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from app.cards import service as cards
 from app.cards.models import Card, Consent, Programme, Store
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.ledger import service as ledger
 from app.offers.models import Offer
 from app.world import World
@@ -37,7 +38,7 @@ def earn(world: World, card: Card, amount_minor: int, **sale: object) -> None:
         found = cards.by_serial(session, "pass.com.example.kahve", card.serial)
         assert found is not None
         bought = Sale(amount_minor=amount_minor, currency="TRY", **sale)  # type: ignore[arg-type]  # the caller's own
-        counter.earn(session, found, bought, by=TILL, now=world.clock())
+        sales.earn(session, found, bought, by=TILL, now=world.clock())
 
 
 def add_offer(world: World, programme: Programme, **over: object) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app import ids
 from app.cards.models import Card
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import moves, returns, rewarding, sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.errors import Conflict, Unprocessable
 from app.ledger import service as ledger
 from app.ledger import verify
@@ -27,18 +28,18 @@ def a_card(world: World, **over: object) -> Card:
         return factories.card(session, factories.programme(session, **over))
 
 
-def earn(world: World, card: Card, minor: int, *, receipt: str | None = None) -> counter.Done:
+def earn(world: World, card: Card, minor: int, *, receipt: str | None = None) -> moves.Done:
     sale = Sale(amount_minor=minor, currency="TRY", receipt=receipt)
-    return world.database.transact(lambda s: counter.earn(s, card, sale, by=TILL, now=world.clock()))
+    return world.database.transact(lambda s: sales.earn(s, card, sale, by=TILL, now=world.clock()))
 
 
-def spend(world: World, card: Card, points: int) -> counter.Done:
-    return world.database.transact(lambda s: counter.redeem_points(s, card, points, by=TILL, now=world.clock()))
+def spend(world: World, card: Card, points: int) -> moves.Done:
+    return world.database.transact(lambda s: rewarding.redeem_points(s, card, points, by=TILL, now=world.clock()))
 
 
-def undo(world: World, done: counter.Done) -> counter.Done:
+def undo(world: World, done: moves.Done) -> moves.Done:
     return world.database.transact(
-        lambda s: counter.reverse(s, done.entry.id, reason="mistake", by=TILL, now=world.clock())
+        lambda s: returns.reverse(s, done.entry.id, reason="mistake", by=TILL, now=world.clock())
     )
 
 
@@ -130,10 +131,10 @@ def test_a_receipt_earns_once_at_each_store(any_world: World) -> None:
     sales = [Sale(amount_minor=10_000, currency="TRY", receipt="R1", store=store) for store in stores]
 
     for sale in sales:
-        any_world.database.transact(lambda s, sale=sale: counter.earn(s, card, sale, by=TILL, now=any_world.clock()))
+        any_world.database.transact(lambda s, sale=sale: sales.earn(s, card, sale, by=TILL, now=any_world.clock()))
 
     with pytest.raises(Conflict, match="duplicate_receipt"):
-        any_world.database.transact(lambda s: counter.earn(s, card, sales[0], by=TILL, now=any_world.clock()))
+        any_world.database.transact(lambda s: sales.earn(s, card, sales[0], by=TILL, now=any_world.clock()))
     with any_world.database.reading() as session:
         assert ledger.balance_of(session, card.member_id) == 20
 
@@ -156,7 +157,7 @@ def test_a_late_sale_keeps_its_time_and_a_wrong_clock_does_not(any_world: World,
 
     entries = [
         any_world.database.transact(
-            lambda s, at=at: counter.earn(
+            lambda s, at=at: sales.earn(
                 s, card, Sale(amount_minor=1_000, currency="TRY", occurred_at=at), by=TILL, now=clock()
             )
         ).entry

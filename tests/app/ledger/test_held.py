@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import moves, sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger.held import Held
@@ -29,7 +30,7 @@ NUMBER_OF_NOBODY = "00000000000"
 def test_a_held_card_says_all_that_decides_about_its_points(any_world: World, hold: Callable[..., Held]) -> None:
     with any_world.database.unit_of_work() as session:
         card = factories.card(session, factories.programme(session))
-        counter.earn(session, card, Sale(amount_minor=250_000, currency="TRY"), by=TILL, now=any_world.clock())
+        sales.earn(session, card, Sale(amount_minor=250_000, currency="TRY"), by=TILL, now=any_world.clock())
 
     with any_world.database.unit_of_work() as session:
         found = hold(session, card)
@@ -56,7 +57,7 @@ def test_a_card_without_anything_booked_has_no_accounts_yet(any_world: World) ->
 def test_in_the_highest_tier_there_is_no_next(any_world: World) -> None:
     with any_world.database.unit_of_work() as session:
         card = factories.card(session, factories.programme(session))
-        counter.earn(session, card, Sale(amount_minor=900_000, currency="TRY"), by=TILL, now=any_world.clock())
+        sales.earn(session, card, Sale(amount_minor=900_000, currency="TRY"), by=TILL, now=any_world.clock())
 
     with any_world.database.unit_of_work() as session:
         found = held.by_id(session, card.id)
@@ -76,15 +77,13 @@ def test_who_waited_for_a_card_sees_its_new_tier_and_balance(any_world: World) -
     with any_world.database.unit_of_work() as session:
         card = factories.card(session, factories.programme(session))
     sale = Sale(amount_minor=700_000, currency="TRY")
-    second: list[counter.Done] = []
+    second: list[moves.Done] = []
 
     def sell_again() -> None:
-        any_world.database.transact(
-            lambda s: second.append(counter.earn(s, card, sale, by=TILL, now=any_world.clock()))
-        )
+        any_world.database.transact(lambda s: second.append(sales.earn(s, card, sale, by=TILL, now=any_world.clock())))
 
     with any_world.database.unit_of_work() as session:
-        first = counter.earn(session, card, sale, by=TILL, now=any_world.clock())
+        first = sales.earn(session, card, sale, by=TILL, now=any_world.clock())
         waiting = threading.Thread(target=sell_again)
         waiting.start()
         waiting.join(0.3)
@@ -99,13 +98,13 @@ def test_who_waited_for_a_card_sees_its_new_tier_and_balance(any_world: World) -
 def test_a_sale_is_a_handful_of_statements(any_world: World) -> None:
     with any_world.database.unit_of_work() as session:
         card = factories.card(session, factories.programme(session))
-        counter.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
+        sales.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
     seen: list[str] = []
 
     with any_world.database.unit_of_work() as session:
         session.connection()
         event.listen(any_world.database.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
-        counter.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
+        sales.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
 
     lock = 0 if any_world.database.is_sqlite else 1
     assert len(seen) == 7 + lock, seen

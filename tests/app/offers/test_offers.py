@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from app.cards import expansion
 from app.cards.models import Card, Expansion, Programme
-from app.counter import service as counter
-from app.counter.service import Actor
+from app.counter import moves, offering, returns, sales
+from app.counter.moves import Actor
 from app.delivery import steps
 from app.errors import Conflict, Unprocessable
 from app.offers import service as offers
@@ -70,9 +70,9 @@ def version(world: World, card: Card) -> int:
         return session.get_one(Card, card.id).version
 
 
-def redeem(world: World, card: Card, offer: Offer) -> counter.Done:
+def redeem(world: World, card: Card, offer: Offer) -> moves.Done:
     return world.database.transact(
-        lambda s: counter.redeem_offer(s, card, s.get_one(Offer, offer.id), by=TILL, now=world.clock())
+        lambda s: offering.redeem_offer(s, card, s.get_one(Offer, offer.id), by=TILL, now=world.clock())
     )
 
 
@@ -152,7 +152,7 @@ def test_a_use_that_is_undone_can_be_made_again(any_world: World, clock: Movable
     tick(any_world)
     used = redeem(any_world, card, offer)
 
-    any_world.database.transact(lambda s: counter.reverse(s, used.entry.id, reason="wrong card", by=TILL, now=clock()))
+    any_world.database.transact(lambda s: returns.reverse(s, used.entry.id, reason="wrong card", by=TILL, now=clock()))
 
     assert redeem(any_world, card, offer).entry.id != used.entry.id
 
@@ -276,8 +276,8 @@ def test_an_offer_cancelled_half_way_leaves_no_card_that_shows_it(any_world: Wor
     steps.expand(any_world)
     with any_world.database.reading() as session:
         earned, untouched = session.scalars(select(Card).order_by(Card.id.desc()).limit(2)).all()
-    sale = counter.Sale(amount_minor=10_000, currency="TRY")
-    any_world.database.transact(lambda s: counter.earn(s, s.get_one(Card, earned.id), sale, by=TILL, now=clock()))
+    sale = sales.Sale(amount_minor=10_000, currency="TRY")
+    any_world.database.transact(lambda s: sales.earn(s, s.get_one(Card, earned.id), sale, by=TILL, now=clock()))
 
     clock.advance(minutes=1)
     with any_world.database.unit_of_work() as session:

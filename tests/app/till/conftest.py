@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.cards.models import Card, Programme, Store
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.ledger import service as ledger
 from app.ledger.models import Entry, Reward
 from app.staff.models import Staff
@@ -54,7 +55,7 @@ def shop(world: World, clock: MovableClock) -> Shop:
         reward = ledger.add_reward(session, programme, name="Free coffee", points=80, now=now)
         ledger.add_reward(session, programme, name="Cake", points=150, now=now)
         by = Actor(name="key:import", channel="api")
-        counter.earn(session, card, Sale(amount_minor=100_000, currency="TRY"), by=by, now=now)
+        sales.earn(session, card, Sale(amount_minor=100_000, currency="TRY"), by=by, now=now)
         cashier = factories.staff(session, "cashier", store=store)
         manager = factories.staff(session, "manager", store=store)
     return Shop(

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from app.cards import expansion
 from app.cards import service as cards
 from app.cards.models import Card, Member
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import offering, returns, sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import OfferDraft
@@ -49,7 +50,7 @@ def sell(house: House, amount_minor: int = 12_000) -> None:
     with house.world.database.unit_of_work() as session:
         shop = factories.store(session, house.programme, f"Store {amount_minor}")
         sale = Sale(amount_minor=amount_minor, currency="TRY", receipt=f"R-{amount_minor}", store=shop)
-        counter.earn(session, house.card, sale, by=BY, now=house.world.clock())
+        sales.earn(session, house.card, sale, by=BY, now=house.world.clock())
 
 
 def test_a_sale_says_that_the_card_changed_and_what_was_booked(any_house: House) -> None:
@@ -77,7 +78,7 @@ def test_a_sale_that_is_taken_back_says_nothing(any_house: House) -> None:
 
     def sell_and_fail(session: Session) -> None:
         sale = Sale(amount_minor=1000, currency="TRY")
-        counter.earn(session, house.card, sale, by=BY, now=house.world.clock())
+        sales.earn(session, house.card, sale, by=BY, now=house.world.clock())
         raise RuntimeError("after the sale, before its commit")
 
     with pytest.raises(RuntimeError):
@@ -97,8 +98,8 @@ def test_offers_and_reversals_are_told(house: House) -> None:
         )  # fmt: skip
         offer = offers.create(session, draft, by="test", now=now)
         offers.tick(session, now=now)
-        done = counter.redeem_offer(session, house.card, session.get_one(Offer, offer.id), by=BY, now=now)
-        undone = counter.reverse(session, done.entry.id, reason="test", by=BY, now=now)
+        done = offering.redeem_offer(session, house.card, session.get_one(Offer, offer.id), by=BY, now=now)
+        undone = returns.reverse(session, done.entry.id, reason="test", by=BY, now=now)
 
     by_kind = {one["type"]: one["data"] for one in said(house)}
     redeemed = by_kind["offer.redeemed"]

@@ -12,8 +12,9 @@ from sqlalchemy import select
 from app.backups import service as backups
 from app.cards import service as cards
 from app.cards.models import Card, Member, Programme
-from app.counter import service as counter
-from app.counter.service import Actor, Sale
+from app.counter import sales
+from app.counter.moves import Actor
+from app.counter.sales import Sale
 from app.delivery import census, steps
 from app.delivery.engine import Engine
 from app.offers import service as offers
@@ -55,7 +56,7 @@ class Town:
     def earn(self, amount_minor: int) -> None:
         with self.world.database.unit_of_work() as session:
             card = session.get_one(Card, self.card.id)
-            counter.earn(session, card, Sale(amount_minor=amount_minor, currency="TRY"), by=TILL, now=self.clock())
+            sales.earn(session, card, Sale(amount_minor=amount_minor, currency="TRY"), by=TILL, now=self.clock())
 
     def deliver(self) -> None:
         """Let the windows pass, and send until nothing is due."""

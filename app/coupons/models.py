@@ -1,0 +1,1 @@
+"""Unique codes: made in batches, used once."""

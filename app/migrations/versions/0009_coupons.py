@@ -1,0 +1,8 @@
+"""Unique codes."""
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,1 @@
+"""What units buy: the catalogue, its limits, stock and slots."""

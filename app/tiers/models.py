@@ -1,0 +1,1 @@
+"""Where a member stands among the tiers, and until when."""

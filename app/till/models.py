@@ -1,0 +1,1 @@
+"""What tills keep: sales that arrived late, and who stands at one."""

@@ -1,0 +1,1 @@
+"""Money on cards: gift cards, stored value, cards without a person."""
