@@ -3,6 +3,7 @@
 from app import idempotency
 from app.alarms import models as alarms
 from app.cards import models as cards
+from app.clubs import models as clubs
 from app.coupons import models as coupons
 from app.db import Base
 from app.delivery import models as delivery
@@ -23,7 +24,7 @@ from app.wallets.google import models as google
 from app.webhooks import models as webhooks
 
 ROOMS = (
-    alarms, apple, cards, coupons, delivery, earning, enrolment, fraud, google, idempotency, ledger, offers, outbox,
-    rewards, staff, stamps, tiers, till, value, webhooks,
+    alarms, apple, cards, clubs, coupons, delivery, earning, enrolment, fraud, google, idempotency, ledger, offers,
+    outbox, rewards, staff, stamps, tiers, till, value, webhooks,
 )  # fmt: skip
 metadata = Base.metadata
