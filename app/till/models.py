@@ -27,7 +27,7 @@ class OfflineRules(Base):
 class OfflineSale(Base):
     """Something a till kept while it had no connection, as it arrived; `client_id` is the till's own name for it.
 
-    `kind`: earn, stamp, redeem. `made_at` is what the till's clock said. `cashier` made it, `sent_by` brought it here.
+    `kind`: earn, stamp (one, on `stamp_card`), redeem (`points`). `made_at` is what the till's clock said. `cashier` made it, `sent_by` brought it here.
     `status`: applied, duplicate, refused (with `reason`), dismissed. `flags` say what is odd about it: clock, twice,
     loss. `is_open`: somebody should look at it. `lost` points were handed out that the card did not have.
     """
@@ -44,6 +44,7 @@ class OfflineSale(Base):
     amount_minor: Mapped[int | None] = mapped_column(BigId)
     currency: Mapped[str]
     points: Mapped[int | None] = mapped_column(BigId)
+    stamp_card: Mapped[str | None]
     receipt: Mapped[str | None]
     made_at: Mapped[datetime] = mapped_column(Instant)
     zone: Mapped[str]

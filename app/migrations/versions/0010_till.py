@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", BIG, nullable=True),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("points", BIG, nullable=True),
+        sa.Column("stamp_card", sa.String(), nullable=True),
         sa.Column("receipt", sa.String(), nullable=True),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("zone", sa.String(), nullable=False),
