@@ -1,0 +1,170 @@
+"""What is stored of cards on the ladder: read in one statement for a card, in three for many, written where it changed.
+
+Every statement is built once: a sale runs two of them.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import date
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Select, Text, bindparam, cast, func, select
+from sqlalchemy.orm import Session
+
+from app.cards.models import Programme, Tier
+from app.db import insert_into, table_of
+from app.ledger.held import HeldTier
+from app.tiers.ladder import Ladder, Month, Record, base
+from app.tiers.models import CardStanding, MetricMonth, TierPolicy
+from app.tiers.rules import Drop, Grant, Metric, Policy, Standing, Window
+
+PROGRAMME, TIER = table_of(Programme), table_of(Tier)
+POLICY, MONTH, STANDING = table_of(TierPolicy), table_of(MetricMonth), table_of(CardStanding)
+
+_TIERS = select(
+    TIER.c.id, TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den
+).where(TIER.c.programme_id == bindparam("programme_id")).order_by(TIER.c.threshold_minor)  # fmt: skip
+_POLICY = (
+    POLICY.c.metric, POLICY.c.window_kind, POLICY.c.months, POLICY.c.validity_months, POLICY.c.grace_days,
+    POLICY.c.drop_kind, POLICY.c.strict,
+)  # fmt: skip
+_WITH_POLICY = PROGRAMME.outerjoin(POLICY, POLICY.c.programme_id == PROGRAMME.c.id)
+_ITS = PROGRAMME.c.id == bindparam("programme_id")
+_RULES = select(PROGRAMME.c.timezone, *_POLICY).select_from(_WITH_POLICY).where(_ITS)
+_STOOD = (
+    STANDING.c.tier_id, STANDING.c.valid_to, STANDING.c.grace_to, STANDING.c.granted_tier_id, STANDING.c.granted_to,
+    STANDING.c.due_on,
+)  # fmt: skip
+_MONTHS_OF = select(MONTH).where(MONTH.c.card_id.in_(bindparam("ids", expanding=True)))
+_STANDINGS_OF = select(STANDING.c.card_id, *_STOOD).where(STANDING.c.card_id.in_(bindparam("ids", expanding=True)))
+
+
+def policy_from(row: Any) -> Policy:
+    """A policy from a row of its columns, which are NULL where nobody has changed the default."""
+    if row.metric is None:
+        return Policy()
+    return Policy(
+        metric=Metric(row.metric),
+        window=Window(row.window_kind),
+        months=row.months,
+        validity_months=row.validity_months,
+        grace_days=row.grace_days,
+        drop=Drop(row.drop_kind),
+        strict=bool(row.strict),
+    )
+
+
+def ladder_of(session: Session, programme_id: int) -> Ladder:
+    """A programme's ladder."""
+    tiers = [HeldTier(**row._mapping) for row in session.execute(_TIERS, {"programme_id": programme_id})]
+    row = session.execute(_RULES, {"programme_id": programme_id}).one()
+    return Ladder(zone=row.timezone, policy=policy_from(row), tiers=tuple(tiers))
+
+
+def of_card(session: Session, card_id: int, programme_id: int) -> tuple[Ladder, Record]:
+    """A card's record and its programme's ladder, in one statement."""
+    asking = _of_card(session.get_bind().dialect.name)
+    row = session.execute(asking, {"card_id": card_id, "programme_id": programme_id}).one()
+    tiers = sorted(json.loads(row.tiers or "[]"), key=lambda tier: int(tier[2]))
+    ladder = Ladder(
+        zone=row.timezone,
+        policy=policy_from(row),
+        tiers=tuple(
+            HeldTier(id=one, name=name, threshold_minor=threshold, multiplier_num=num, multiplier_den=den)
+            for one, name, threshold, num, den in tiers
+        ),
+    )
+    months = [(date.fromisoformat(month), *figures) for month, *figures in json.loads(row.month_rows or "[]")]
+    return ladder, record(ladder, row if row.stored else None, months)
+
+
+def of_cards(session: Session, ladder: Ladder, card_ids: Collection[int]) -> dict[int, Record]:
+    """The records of many cards, by card id."""
+    ids = {"ids": list(card_ids)}
+    stood = {row.card_id: row for row in session.execute(_STANDINGS_OF, ids)}
+    months: dict[int, list[Month]] = {one: [] for one in card_ids}
+    for row in session.execute(_MONTHS_OF, ids):
+        months[row.card_id].append((row.month, row.spend_minor, row.earned, row.visits))
+    return {one: record(ladder, stood.get(one), months[one]) for one in card_ids}
+
+
+def record(ladder: Ladder, row: Any, months: Sequence[Any]) -> Record:
+    """A record from a row of `card_standing`, if there is one, and the card's months."""
+    if row is None:
+        return Record(months=tuple(months), standing=base(ladder))
+    grant = None
+    if row.granted_to is not None:
+        grant = Grant(place=ladder.place(row.granted_tier_id), to=row.granted_to)
+    standing = Standing(place=ladder.place(row.tier_id), valid_to=row.valid_to, grace_to=row.grace_to)
+    return Record(months=tuple(months), standing=standing, grant=grant, due_on=row.due_on)
+
+
+def count(session: Session, card_id: int, month: date, figures: tuple[int, int, int]) -> None:
+    """Add spend (minor units), points and visits to a card's month."""
+    spend_minor, earned, visits = figures
+    values = {"card_id": card_id, "month": month, "spend_minor": spend_minor, "earned": earned, "visits": visits}
+    session.execute(_count(session.get_bind().dialect.name), values)
+
+
+def write(session: Session, ladder: Ladder, programme_id: int, records: Sequence[tuple[int, Record]]) -> None:
+    """Store where cards stand; what was given by hand is only ever taken away here."""
+    rows = []
+    for card_id, one in records:
+        tier, granted = ladder.tier(one.standing.place), ladder.tier(one.grant.place) if one.grant else None
+        rows.append({
+            "card_id": card_id, "programme_id": programme_id, "tier_id": tier.id if tier else None,
+            "valid_to": one.standing.valid_to, "grace_to": one.standing.grace_to, "due_on": one.due_on,
+            "granted_tier_id": granted.id if granted else None,
+            "granted_to": one.grant.to if one.grant and granted else None,
+        })  # fmt: skip
+    if rows:
+        session.execute(_write(session.get_bind().dialect.name), rows if len(rows) > 1 else rows[0])
+
+
+@cache
+def _of_card(dialect: str) -> Select[Any]:
+    month, tier = MONTH.c, TIER.c
+    months = _rows_as_text(
+        dialect,
+        [month.month, month.spend_minor, month.earned, month.visits],
+        month.card_id == bindparam("card_id"),
+    )
+    tiers = _rows_as_text(
+        dialect,
+        [tier.id, tier.name, tier.threshold_minor, tier.multiplier_num, tier.multiplier_den],
+        tier.programme_id == PROGRAMME.c.id,
+    )
+    mine = STANDING.c.card_id == bindparam("card_id")
+    columns = (months.label("month_rows"), tiers.label("tiers"), STANDING.c.card_id.label("stored"), *_STOOD)
+    return (
+        select(PROGRAMME.c.timezone, *_POLICY, *columns).select_from(_WITH_POLICY.outerjoin(STANDING, mine)).where(_ITS)
+    )
+
+
+def _rows_as_text(dialect: str, columns: list[ColumnElement[Any]], of: ColumnElement[bool]) -> ColumnElement[str]:
+    """Rows as one value, a JSON list of lists, so that one statement reads all that decides."""
+    if dialect == "postgresql":
+        rows = func.json_agg(func.json_build_array(*columns))
+    else:
+        rows = func.json_group_array(func.json_array(*columns))
+    return cast(select(rows).where(of).scalar_subquery(), Text)
+
+
+@cache
+def _count(dialect: str) -> Executable:
+    insert = insert_into(dialect, MetricMonth)
+    given = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=["card_id", "month"],
+        set_={name: MONTH.c[name] + given[name] for name in ("spend_minor", "earned", "visits")},
+    ).inline()
+
+
+@cache
+def _write(dialect: str) -> Executable:
+    insert = insert_into(dialect, CardStanding)
+    changing = ("tier_id", "valid_to", "grace_to", "due_on", "granted_tier_id", "granted_to")
+    return insert.on_conflict_do_update(
+        index_elements=["card_id"], set_={name: insert.excluded[name] for name in changing}
+    ).inline()
