@@ -17,6 +17,7 @@ from granian.server.common import AbstractServer
 
 from app import logs, settings
 from app.alarms import service as alarms
+from app.counter import timekeeping
 from app.db import Database
 from app.delivery import nodes, sample, snapshots
 from app.delivery.scheduler import Job
@@ -40,6 +41,11 @@ CHORES = (mail.deliver_next_mail, webhooks.deliver_due, sample.look_at_one)
 JOBS = (
     Job(name="alarms", every_s=10, work=alarms.evaluate),
     Job(name="snapshots", every_s=5, work=snapshots.take),
+    Job(name="holds", every_s=10, work=timekeeping.end_holds),
+    Job(name="expiry", every_s=60, work=timekeeping.expire_lots),
+    Job(name="pending", every_s=60, work=timekeeping.activate_pending),
+    Job(name="debts", every_s=3600, work=timekeeping.write_off_debts),
+    Job(name="seal", every_s=600, work=timekeeping.seal_entries),
 )
 
 

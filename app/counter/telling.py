@@ -21,6 +21,11 @@ def moved(session: Session, card: Held, booked: Booked, *, now: datetime) -> Non
         session, programme_id=card.programme_id, kind=kinds.CARD_UPDATED, data={"status": card.status}, card=card,
         now=now,
     )  # fmt: skip
+    booked_too(session, card, booked, now=now)
+
+
+def booked_too(session: Session, card: Held, booked: Booked, *, now: datetime) -> None:
+    """One more transaction stands behind a card's new version."""
     if service.listens(session, kinds.TRANSACTION_CREATED, card.programme_id):
         data = {
             "transaction": _transaction(session, booked.entry),

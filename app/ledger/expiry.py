@@ -5,55 +5,73 @@ comes to the same.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.cards.models import Card
 from app.db import rows_changed
 from app.ledger import movements
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
-from app.ledger.models import Account, Entry, Lot, Pending, Posting
+from app.ledger.models import Account, Entry, Hold, Lot, LotUse, Pending, Posting
 
 OLD_DEBT = timedelta(days=365)
+LOTS_AT_ONCE = 200
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
-def members_with_expired(session: Session, *, now: datetime, limit: int) -> list[int]:
-    """Members of whom some lot has expired and still has units."""
-    query = (
+def cards_with_expired(session: Session, *, now: datetime, after: int, limit: int) -> list[int]:
+    """Cards, by rising id from the one after *after* on, of which some lot has expired and still has units."""
+    due = (
         select(Account.member_id)
         .join(Lot, Lot.account_id == Account.id)
         .where(Lot.remaining > 0, Lot.expires_at <= now)
-        .group_by(Account.member_id)
-        .limit(limit)
     )
-    return [member for member in session.scalars(query) if member is not None]
+    return _cards(session, Card.member_id.in_(due), after, limit)
 
 
 def expire(session: Session, card: Held, *, now: datetime, by: Circumstance) -> list[Booked]:
-    """Expire every lot of a held card whose time is over, one entry each."""
+    """Expire the lots of a held card whose time is over, one entry each, at most `LOTS_AT_ONCE`."""
     accounts = {account.id: account.unit for account in card.accounts.values() if account.role == "avail"}
     query = (
         select(Lot)
         .where(Lot.account_id.in_(accounts), Lot.remaining > 0, Lot.expires_at <= now)
         .order_by(Lot.expires_at, Lot.earned_at, Lot.id)
+        .limit(LOTS_AT_ONCE)
     )
     done = []
     for lot in session.scalars(query).all():
         booked = movements.take(
-            session, card, accounts[lot.account_id], lot.remaining, sink="expire", by=by, only_lot=lot.id, kind="expire"
-        )
+            session, card, accounts[lot.account_id], lot.remaining, sink="expire",
+            by=replace(by, note=f"expire:{lot.id}"), only_lot=lot.id, kind="expire",
+        )  # fmt: skip
         card = booked.card
         done.append(booked)
     return done
 
 
-def due_pending(session: Session, *, now: datetime, limit: int) -> list[Pending]:
-    """Waiting points whose day has come."""
-    query = select(Pending).where(Pending.state == "waiting", Pending.due_at <= now).order_by(Pending.due_at)
-    return list(session.scalars(query.limit(limit)))
+def cards_with_due_pending(session: Session, *, now: datetime, after: int, limit: int) -> list[int]:
+    """Cards, as above, with waiting units whose day has come; nothing comes to an account that is closed."""
+    due = (
+        select(Pending.card_id)
+        .join(Card, Card.id == Pending.card_id)
+        .join(Account, and_(Account.member_id == Card.member_id, Account.unit == Pending.unit, Account.role == "pend"))
+        .where(Pending.state == "waiting", Pending.due_at <= now, Account.closed.is_(False))
+    )
+    return _cards(session, Card.id.in_(due), after, limit)
+
+
+def due_pending(session: Session, *, now: datetime, limit: int, card_id: int | None = None) -> list[Pending]:
+    """Waiting units whose day has come, of one card if it is named."""
+    query = select(Pending).where(Pending.state == "waiting", Pending.due_at <= now)
+    if card_id is not None:
+        query = query.where(Pending.card_id == card_id)
+    fresh = query.order_by(Pending.due_at, Pending.entry_id).limit(limit).execution_options(populate_existing=True)
+    return list(session.scalars(fresh))
 
 
 def activate(session: Session, card: Held, pending: Pending, *, by: Circumstance) -> Booked | None:
@@ -73,29 +91,42 @@ def activate(session: Session, card: Held, pending: Pending, *, by: Circumstance
     )  # fmt: skip
 
 
-def members_with_old_debt(session: Session, *, now: datetime, limit: int) -> list[int]:
-    """Members who owe units, and took the last of them a year ago or longer."""
-    query = (
-        select(Account.member_id)
-        .join(Posting, Posting.account_id == Account.id)
-        .join(Entry, Entry.id == Posting.entry_id)
-        .where(Account.role == "debt", Account.balance < 0, Posting.amount < 0)
-        .group_by(Account.member_id)
-        .having(func.max(Entry.recorded_at) <= now - OLD_DEBT)
-        .limit(limit)
-    )
-    return [member for member in session.scalars(query) if member is not None]
+def cards_with_old_debt(session: Session, *, now: datetime, after: int, limit: int) -> list[int]:
+    """Cards, as above, whose member owes units and took the last of them a year ago or longer."""
+    return _cards(session, Card.member_id.in_(_old_debts(now, Account.member_id)), after, limit)
 
 
-def forgive(session: Session, card: Held, *, by: Circumstance) -> list[Booked]:
-    """Write off everything that the member of a held card owes."""
+def forgive_old(session: Session, card: Held, *, now: datetime, by: Circumstance) -> list[Booked]:
+    """Write off what the member of a held card has owed for a year or longer, unit by unit."""
+    old = _old_debts(now, Account.unit).where(Account.member_id == card.member_id)
+    return forgive(session, card, by=by, units=sorted(session.scalars(old)))
+
+
+def forgive(session: Session, card: Held, *, by: Circumstance, units: Sequence[str] | None = None) -> list[Booked]:
+    """Write off everything that the member of a held card owes; of these *units* alone, if they are named."""
     done = []
-    for unit in sorted({unit for unit, role in card.accounts if role == "debt"}):
+    for unit in sorted({unit for unit, role in card.accounts if role == "debt"}) if units is None else units:
         if card.owed(unit):
             booked = movements.forgive(session, card, unit, card.owed(unit), by=by)
             card = booked.card
             done.append(booked)
     return done
+
+
+def _old_debts(now: datetime, what: Any) -> Select[Any]:
+    """*what* of accounts on which something is owed, the last of it taken a year ago or longer."""
+    return (
+        select(what)
+        .join(Posting, Posting.account_id == Account.id)
+        .join(Entry, Entry.id == Posting.entry_id)
+        .where(Account.role == "debt", Account.balance < 0, Posting.amount < 0)
+        .group_by(Account.id, what)
+        .having(func.max(Entry.recorded_at) <= now - OLD_DEBT)
+    )
+
+
+def _cards(session: Session, due: ColumnElement[bool], after: int, limit: int) -> list[int]:
+    return list(session.scalars(select(Card.id).where(due, Card.id > after).order_by(Card.id).limit(limit)))
 
 
 def ladder(session: Session, member_id: int, unit: str) -> list[tuple[datetime | None, int]]:
@@ -113,5 +144,21 @@ def ladder(session: Session, member_id: int, unit: str) -> list[tuple[datetime |
 
 def lengthen(session: Session, lots_of: Sequence[int], until: datetime) -> int:
     """Let lots live longer; those that would live shorter are left alone. How many were changed."""
-    longer = update(Lot).where(Lot.id.in_(lots_of), Lot.remaining > 0, Lot.expires_at < until).values(expires_at=until)
-    return rows_changed(session, longer)
+    longer = update(Lot).where(Lot.id.in_(lots_of), Lot.expires_at < until).values(expires_at=until)
+    return rows_changed(session, longer.execution_options(synchronize_session=False))
+
+
+def alive(session: Session, card: Held, unit: str, *, at: datetime, until: datetime) -> list[int]:
+    """Lots of a held card that live at *at*, reserved ones too, and will have expired at *until*."""
+    account = card.accounts.get((unit, "avail"))
+    if account is None:
+        return []
+    reserved = select(LotUse.lot_id).join(Hold, Hold.entry_id == LotUse.entry_id)
+    reserved = reserved.where(Hold.card_id == card.id, Hold.state == "open")
+    query = select(Lot.id).where(
+        Lot.account_id == account.id,
+        Lot.expires_at > at,
+        Lot.expires_at < until,
+        or_(Lot.remaining > 0, Lot.id.in_(reserved)),
+    )
+    return list(session.scalars(query))

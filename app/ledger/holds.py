@@ -105,10 +105,19 @@ def let_go(session: Session, card: Held, hold: Hold, *, state: str, by: Circumst
     return movements.release(session, card, hold.unit, hold.amount, used_by=[hold.entry_id], by=_part_of(hold, by))
 
 
-def overdue(session: Session, *, now: datetime, limit: int) -> list[Hold]:
-    """Open holds whose time is over."""
-    query = select(Hold).where(Hold.state == "open", Hold.expires_at <= now).order_by(Hold.expires_at).limit(limit)
-    return list(session.scalars(query))
+def cards_with_overdue(session: Session, *, now: datetime, after: int, limit: int) -> list[int]:
+    """Cards, by rising id from the one after *after* on, with an open hold whose time is over."""
+    query = select(Hold.card_id).where(Hold.state == "open", Hold.expires_at <= now, Hold.card_id > after)
+    return list(session.scalars(query.distinct().order_by(Hold.card_id).limit(limit)))
+
+
+def overdue(session: Session, *, now: datetime, limit: int, card_id: int | None = None) -> list[Hold]:
+    """Open holds whose time is over, of one card if it is named."""
+    query = select(Hold).where(Hold.state == "open", Hold.expires_at <= now)
+    if card_id is not None:
+        query = query.where(Hold.card_id == card_id)
+    fresh = query.order_by(Hold.expires_at, Hold.id).limit(limit).execution_options(populate_existing=True)
+    return list(session.scalars(fresh))
 
 
 def _end(session: Session, hold: Hold, state: str, *, captured: int, now: datetime) -> None:

@@ -24,6 +24,7 @@ from app.ledger.held import POINTS, Held
 from app.ledger.models import Account, Entry, Pending, Posting, Reward
 
 USES = "uses"
+CURRENCY_LETTERS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,7 @@ def earn(session: Session, card: Held, earning: Earning, *, by: Circumstance) ->
         "carry_after": earning.carry_after,
         "taken": Conflict("duplicate_receipt", "This receipt has earned points at this store already."),
     }
+    check_expiry(earning.unit, earning.expires_at, earned_at=by.occurred_at or by.now)
     if not earning.points:
         return _earn_nothing(session, card, facts, by=by)
     if earning.pending_until is not None and earning.pending_until > by.now:
@@ -174,9 +176,10 @@ def credit(
 ) -> Booked:  # fmt: skip
     """Give units for anything but a sale: a correction, a load of stored value, a bonus.
 
-    Raises: Unprocessable `invalid_points`.
+    Raises: Unprocessable `invalid_points`, or as `check_expiry`.
     """
     check_points(units)
+    check_expiry(unit, expires_at, earned_at=by.occurred_at or by.now)
     return movements.give(session, card, unit, units, source=source, by=by, expires_at=expires_at, kind=kind, **facts)
 
 
@@ -189,6 +192,23 @@ def check_points(points: int) -> None:
     """Raises: Unprocessable `invalid_points`."""
     if not 1 <= points <= LARGEST_POINTS:
         raise Unprocessable("invalid_points", "Points are a whole number above zero.", errors={"points": "Above zero."})
+
+
+def check_expiry(unit: str, expires_at: datetime | None, *, earned_at: datetime) -> None:
+    """Raises: Unprocessable `expiry_on_stored_value` or `expiry_before_earning`."""
+    if expires_at is None:
+        return
+    if is_money(unit):
+        text = "Stored value never expires; leave the date out."
+        raise Unprocessable("expiry_on_stored_value", text, errors={"expires_at": text})
+    if expires_at <= earned_at:
+        text = "Units expire after they are earned; choose a later date."
+        raise Unprocessable("expiry_before_earning", text, errors={"expires_at": text})
+
+
+def is_money(unit: str) -> bool:
+    """Whether a unit is stored value: it is named by its currency."""
+    return len(unit) == CURRENCY_LETTERS and unit.isascii() and unit.isupper()
 
 
 def by_id(session: Session, entry_id: str) -> Entry:
