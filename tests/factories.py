@@ -9,6 +9,7 @@ from app.cards import people, programmes
 from app.cards import service as cards
 from app.cards.models import Card, Programme, Store
 from app.cards.programmes import ProgrammeDraft, TierDraft
+from app.earning import versions
 from app.staff import service as staff_service
 from app.staff.models import Staff
 
@@ -36,7 +37,7 @@ def programme(session: Session, *, now: datetime = NOW, **over: Any) -> Programm
         "tiers": TIERS,
         **over,
     }
-    return programmes.create_programme(session, ProgrammeDraft(**values), now=now)
+    return versions.create_programme(session, ProgrammeDraft(**values), now=now)
 
 
 def store(session: Session, programme: Programme, name: str = "Kadıköy", *, now: datetime = NOW, **over: Any) -> Store:

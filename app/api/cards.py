@@ -13,16 +13,18 @@ from app.cards import service as cards
 from app.cards.models import Card, Store
 from app.counter import offering, rewarding, sales
 from app.counter.moves import Actor, Done
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger import service as ledger
 from app.ledger.held import Held
-from app.ledger.models import Reward
 from app.offers import service as offers
+from app.rewards.models import Reward
 
 HISTORY = 20
-_STORE = select(Store.id, Store.programme_id, Store.public_id).where(Store.public_id == bindparam("name"))
+_STORE = select(Store.id, Store.programme_id, Store.public_id, Store.timezone).where(
+    Store.public_id == bindparam("name")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class NamedStore:
     id: int
     programme_id: int
     public_id: str
+    timezone: str
 
 
 def read_card(call: Call) -> Body:

@@ -10,16 +10,17 @@ from app.api.calls import Body, Call, Operation
 from app.cards import programmes
 from app.cards.models import Programme, Store
 from app.cards.programmes import ProgrammeDraft, TierDraft
+from app.earning import versions
 from app.errors import Forbidden
 from app.ledger import service as ledger
-from app.ledger.models import Reward
+from app.rewards.models import Reward
 
 
 def create_programme(call: Call) -> Body:
     """Make a programme with its tiers and its look."""
     if call.caller.programme_id is not None:
         raise Forbidden("scope_too_small", "This key belongs to one programme, so it cannot make another.")
-    programme = programmes.create_programme(call.session, _draft(call.body), now=call.now)
+    programme = versions.create_programme(call.session, _draft(call.body), now=call.now)
     call.record("programme_created", f"programme:{programme.public_id}", slug=programme.slug)
     return shapes.programme(programme)
 

@@ -14,8 +14,10 @@ from app.cards.expansion import Progress
 from app.cards.models import Card, Member, Programme, Store, Tier
 from app.cards.programmes import design_of
 from app.delivery.reach import Reach
-from app.ledger.models import Entry, Reward
+from app.earning import words
+from app.ledger.models import Entry
 from app.offers.models import Offer
+from app.rewards.models import Reward
 from app.settings import Settings
 
 
@@ -119,7 +121,7 @@ def transaction(row: Entry, *, number: str, store_id: str | None) -> Body:
         "offer": subject if kind == "offer" else None,
         "reverses": row.reverses_id,
         "note": "" if kind in {"reward", "offer"} else row.note,
-        "reasons": row.reasons,
+        "reasons": [words.text(reason) for reason in row.reasons],
         "channel": row.channel,
         "occurred_at": moment(row.occurred_at),
         "recorded_at": moment(row.recorded_at),

@@ -147,7 +147,8 @@ class Card(Base):
     `number` is on the barcode and typed at the till (11 symbols, the last is a check); `serial` is the wallets' name
     for the card and never changes; `link` opens the customer's page. `version` rises by one at every visible change and
     `modified_at` by at least one whole second, because HTTP dates have no fractions. `kind`: loyalty; bearer, without a
-    person; gift, with money on it. `seq` and `hash` are those of the last entry in its chain (`ledger.chain`).
+    person; gift, with money on it. `spent_minor`: all that was ever spent, net of returns. `seq` and `hash` are those of
+    the last entry in its chain (`ledger.chain`).
     """
 
     __tablename__ = "card"
@@ -164,6 +165,7 @@ class Card(Base):
     modified_at: Mapped[datetime] = mapped_column(Instant)
     qualifying_minor: Mapped[int] = mapped_column(BigId, default=0)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    spent_minor: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     kind: Mapped[str] = mapped_column(default="loyalty", server_default="loyalty")
     seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     hash: Mapped[str] = mapped_column(default="", server_default="")

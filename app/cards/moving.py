@@ -19,6 +19,7 @@ _MOVE_ON = (
         version=bindparam("new_version"),
         modified_at=bindparam("new_modified_at"),
         qualifying_minor=bindparam("new_qualifying_minor"),
+        spent_minor=bindparam("new_spent_minor"),
         tier_id=bindparam("new_tier_id"),
         seq=bindparam("new_seq"),
         hash=bindparam("new_hash"),
@@ -33,6 +34,7 @@ def move_on(
     version: int,
     modified_at: datetime,
     qualifying_minor: int,
+    spent_minor: int,
     tier_id: int | None,
     seq: int,
     hash: str,  # the column's name
@@ -48,6 +50,7 @@ def move_on(
         "new_version": version,
         "new_modified_at": max(now.replace(microsecond=0), modified_at + timedelta(seconds=1)),
         "new_qualifying_minor": qualifying_minor,
+        "new_spent_minor": spent_minor,
         "new_tier_id": tier_id,
         "new_seq": seq,
         "new_hash": hash,

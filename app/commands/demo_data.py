@@ -14,10 +14,13 @@ from app.cards.models import Card, Programme, Store, Tier
 from app.cards.programmes import ProgrammeDraft, TierDraft
 from app.counter import rewarding, sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
+from app.earning import versions
 from app.ledger import service as ledger
 from app.offers import service as offers
 from app.offers.service import OfferDraft
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
 from app.staff import service as staff
 
 PASS_TYPE = "pass.example.tessera.demo"
@@ -59,7 +62,7 @@ def fill(session: Session, passwords: Mapping[str, str], *, now: datetime) -> No
     """Make the sample programme if it is not there yet; safe to call at every start."""
     if programmes.by_name(session, SLUG) is not None:
         return
-    programme = programmes.create_programme(session, _draft(), now=now)
+    programme = versions.create_programme(session, _draft(), now=now)
     stores = [
         programmes.create_store(
             session, programme, name=s.name, timezone=s.zone, latitude=s.latitude, longitude=s.longitude, now=now
@@ -140,7 +143,7 @@ def _rewards(session: Session, programme: Programme, now: datetime) -> None:
         ("A slice of cake", 75, {"tr": "Bir dilim pasta", "id": "Sepotong kue"}),
         ("A bag of beans", 250, {"tr": "Bir paket çekirdek", "id": "Sebungkus biji kopi"}),
     ):
-        ledger.add_reward(session, programme, name=name, points=points, texts=texts, now=now)
+        catalogue.add(session, programme, RewardDraft(name=name, points=points, texts=texts), now=now)
 
 
 def _members(session: Session, programme: Programme, stores: list[Store], now: datetime) -> None:
@@ -165,7 +168,7 @@ def _visit(session: Session, card: Card, sale: Sale, *, spends: bool, at: dateti
     by = Actor(name="demo", channel="api")
     balance = sales.earn(session, card, sale, by=by, now=at).balance
     if balance > 90 and spends:
-        cheapest = ledger.rewards(session, card.programme_id)[0]
+        cheapest = catalogue.for_points(session, card.programme_id)[0]
         rewarding.redeem_reward(session, card, cheapest, by=by, now=at + timedelta(minutes=1))
 
 

@@ -42,6 +42,12 @@ class Shop(Protocol):
     @property
     def programme_id(self) -> int: ...
 
+    @property
+    def public_id(self) -> str: ...
+
+    @property
+    def timezone(self) -> str: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
@@ -113,6 +119,7 @@ def _moved_on(session: Session, card: Held, now: datetime) -> Held:
         version=version,
         modified_at=card.modified_at,
         qualifying_minor=card.qualifying_minor,
+        spent_minor=card.spent_minor,
         tier_id=card.tier.id if card.tier else None,
         seq=card.seq,
         hash=card.hash,

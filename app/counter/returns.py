@@ -1,4 +1,7 @@
-"""Undoing: what was booked by mistake, and what comes back."""
+"""Undoing: what was booked by mistake, and what comes back, wholly or line by line.
+
+A sale is undone by the version of the rules that it was booked by, in every unit that it moved.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,27 +10,49 @@ from sqlalchemy.orm import Session
 
 from app.counter import moves
 from app.counter.moves import Actor, Done, Shop
-from app.errors import Forbidden
+from app.earning import budgets, versions
+from app.errors import Conflict, Forbidden
 from app.ledger import held, reversals
 from app.ledger import service as ledger
+from app.ledger.booking import Booked, Circumstance
+from app.ledger.held import Held
+from app.ledger.models import Entry
+from app.ledger.reversals import OnDeficit, Returned
 from app.offers import service as offers
+from app.tiers import service as tiers
 
 UNDO_WINDOW = timedelta(minutes=10)
+WHOLE = Returned()
 
 
 def reverse(
-    session: Session, entry_id: str, *, reason: str, by: Actor, now: datetime, store: Shop | None = None
+    session: Session,
+    entry_id: str,
+    *,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    store: Shop | None = None,
+    returned: Returned = WHOLE,
 ) -> Done:
-    """Undo a transaction by a counter-entry; an offer that it used can be used again.
+    """Undo a transaction, or what came back of a sale, by counter-entries; what it used can be used again.
 
-    Raises: NotFound `unknown_transaction`; Conflict `already_reversed` or `not_reversible`.
+    Points that were spent meanwhile become a deficit, unless the rules of the sale say otherwise.
+
+    Raises: NotFound `unknown_transaction`; Conflict `already_reversed` or `not_reversible`; Unprocessable
+    `exceeds_original`, `unknown_line`, or `insufficient`, if the rules refuse a deficit.
     """
     original = ledger.by_id(session, entry_id)
     card = held.by_id(session, original.card_id)
+    if original.kind == "earn" and original.part_of_id is not None:
+        raise Conflict("not_reversible", "This is a part of a sale; undo the sale.")
     told = moves.circumstance(card, by, now, store=store, note=reason)
-    booked = reversals.reverse(session, card, original, by=told)
-    taken_back = -(booked.entry.amount_minor or 0) if original.kind == "earn" else 0
-    after = replace(booked.card, qualifying_minor=max(0, card.qualifying_minor - taken_back))
+    on_deficit = _on_deficit(session, original)
+    booked = reversals.reverse(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
+    after = booked.card
+    if original.kind == "earn":
+        after = _without_parts(session, after, original, booked, told, returned, on_deficit)
+        after = _without_spend(session, after, original, booked, now)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
     return moves.done(session, after, booked, now)
@@ -45,3 +70,44 @@ def undo_at_till(
     if not is_manager and not (own and now - original.recorded_at <= UNDO_WINDOW):
         raise Forbidden("needs_manager", "Only a manager can undo this: it is older than ten minutes, or not yours.")
     return reverse(session, entry_id, reason="undone at the till", by=by, now=now, store=store)
+
+
+def _on_deficit(session: Session, original: Entry) -> OnDeficit:
+    if original.rule_version_id is None or original.currency is None:
+        return OnDeficit.ALLOW_DEBT
+    return OnDeficit(versions.by_id(session, original.rule_version_id, original.currency).rules.on_deficit)
+
+
+def _without_parts(
+    session: Session, card: Held, original: Entry, booked: Booked, told: Circumstance, returned: Returned,
+    on_deficit: OnDeficit,
+) -> Held:  # fmt: skip
+    """Take back what the sale gave in other units, in the same measure."""
+    by = told.part_of(booked.entry.id)
+    for part in reversals.parts(session, original.id):
+        if part.unit.startswith("bonus:"):
+            amount_minor = None if part.lines else -(booked.entry.amount_minor or 0)
+            of_part = returned if part.lines else replace(returned, pieces=None, amount_minor=amount_minor)
+            card = reversals.reverse(session, card, part, by=by, returned=of_part, on_deficit=on_deficit).card
+    return card
+
+
+def _without_spend(session: Session, card: Held, original: Entry, booked: Booked, now: datetime) -> Held:
+    """The card as if that much had not been bought, and the points back in the budgets that gave them."""
+    back_minor = -(booked.entry.amount_minor or 0)
+    budgets.give_back(session, card.programme_id, original.id, booked.entry.id, -booked.entry.points)
+    _times, _points, amount_minor = reversals.reversed_so_far(session, original.id)
+    whole_minor = original.amount_minor or 0
+    base = _base_points(original)
+    earned_back = base * amount_minor // whole_minor - base * (amount_minor - back_minor) // whole_minor if base else 0
+    after = tiers.after_sale(
+        session, card, spend_minor=-back_minor, earned=-earned_back,
+        visits=-1 if amount_minor >= whole_minor > 0 else 0, at=original.occurred_at, now=now,
+    )  # fmt: skip
+    return replace(after, spent_minor=max(0, after.spent_minor - back_minor))
+
+
+def _base_points(original: Entry) -> int:
+    """The points of a sale that counted for a tier; a sale of an earlier release counts with all it earned."""
+    said = [one for one in original.reasons if isinstance(one, dict) and one["code"] == "base"]
+    return said[0].get("points", 0) if said else original.points

@@ -1,40 +1,111 @@
-"""A sale: what it earns, and booking it. Quoting and booking share one path."""
+"""A sale: what it earns, and booking it. Quoting and booking share one path, so that nobody is promised something else.
 
+One sale is one entry of points; what it moves in other units besides are entries that are part of it.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app import localtime
 from app.cards.models import Card
-from app.counter import moves
+from app.counter import moves, pricing
+from app.counter.buyers import buyer
 from app.counter.moves import Actor, Done, Shop
-from app.errors import Unprocessable
-from app.ledger import held, rules
+from app.counter.pricing import Priced, Sale
+from app.earning import budgets, engine, expiring
+from app.earning.engine import BonusQuote, LineQuote, Quote
+from app.earning.sale import Line
+from app.errors import Conflict, Unprocessable
 from app.ledger import service as ledger
-from app.ledger.held import Held, HeldTier
+from app.ledger.booking import Booked, Circumstance
+from app.ledger.held import Held
 from app.ledger.service import Earning
+from app.tiers import service as tiers
 
-LATEST_ARRIVAL = timedelta(hours=72)
-CLOCK_TOLERANCE = timedelta(minutes=5)
+ATTEMPTS_AT_BUDGET = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sale:
-    """A purchase. `occurred_at` is the till's own time of it, for sales that arrive late."""
+class Sold(Done):
+    """A sale as it was booked, and how the rules saw it."""
 
-    amount_minor: int
-    currency: str
-    receipt: str | None = None
-    store: Shop | None = None
-    occurred_at: datetime | None = None
+    priced: Priced
 
 
-def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: datetime) -> Done:
+def quote(session: Session, card: Card | Held, sale: Sale, *, now: datetime) -> Priced:
+    """What this sale would earn if it were booked now; nothing is written.
+
+    Raises: as `earn`.
+    """
+    card = _checked(session, card, sale)
+    return pricing.priced(session, card, sale, now=now)
+
+
+def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: datetime) -> Sold:
     """Give the points of a sale.
 
-    Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `currency_mismatch`, `invalid_amount` or
-    `wrong_store`.
+    Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `currency_mismatch`, `invalid_amount`,
+    `lines_do_not_sum` or `wrong_store`.
     """
+    card = _checked(session, card, sale)
+    priced = _reserved(session, card, sale, now)
+    told = moves.circumstance(
+        card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=priced.occurred_at, note=sale.note,
+        reasons=priced.reasons,
+    )  # fmt: skip
+    booked = ledger.earn(session, card, _earning(card, sale, priced), by=told)
+    budgets.note(session, booked.entry.id, priced.quote.budgets, priced.quote.points)
+    after = _with_parts(session, booked, sale, priced, told)
+    paid_minor = booked.entry.amount_minor or 0
+    after = tiers.after_sale(
+        session,
+        after,
+        spend_minor=paid_minor,
+        earned=priced.quote.base_points,
+        visits=1,
+        at=priced.occurred_at,
+        now=now,
+    )
+    after = replace(after, spent_minor=after.spent_minor + paid_minor)
+    return Sold(**vars(moves.done(session, after, booked, now)), priced=priced)
+
+
+def event(
+    session: Session,
+    card: Card | Held,
+    name: str,
+    *,
+    by: Actor,
+    now: datetime,
+    store: Shop | None = None,
+    receipt: str | None = None,
+) -> Done:
+    """Give the points of something that is no purchase, such as a review. `receipt` is its own number: it earns once.
+
+    Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `unknown_event`, if no rule gives anything.
+    """
+    card = moves.usable(session, card, store)
+    version = pricing.version_for(session, card, now)
+    place = pricing.place_of(card, store, now)
+    points, reasons = engine.event(version.rules, name, buyer(session, card, version, place), place)
+    if not reasons:
+        text = "No rule gives points for this now."
+        raise Unprocessable("unknown_event", text, errors={"event": text})
+    told = moves.circumstance(card, by, now, store=store, receipt=receipt, note=f"event:{name}", reasons=reasons)
+    earning = Earning(
+        points=points,
+        rule_version_id=version.id,
+        expires_at=expiring.expires_at(version.rules.expiry, now, card.timezone),
+    )
+    booked = ledger.earn(session, card, earning, by=told)
+    return moves.done(session, booked.card, booked, now)
+
+
+def _checked(session: Session, card: Card | Held, sale: Sale) -> Held:
     card = moves.usable(session, card, sale.store)
     if sale.currency != card.currency:
         text = f"This programme counts {card.currency}; the sale is in {sale.currency}."
@@ -42,29 +113,65 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     if sale.amount_minor <= 0:
         text = "The amount of a sale is above zero."
         raise Unprocessable("invalid_amount", text, errors={"amount": text})
-    quote = rules.quote(card, sale.amount_minor)
-    occurred_at, late = _business_time(sale.occurred_at, now)
-    reasons = [*quote.reasons, *(["time: server"] if late else [])]
-    told = moves.circumstance(
-        card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=occurred_at, reasons=reasons
+    if sale.lines and sum(line.paid_minor for line in sale.lines) != sale.amount_minor:
+        text = "The lines do not sum to the amount."
+        raise Unprocessable("lines_do_not_sum", text, errors={"lines": text})
+    return card
+
+
+def _reserved(session: Session, card: Held, sale: Sale, now: datetime) -> Priced:
+    """The sale with its share of every budget taken. Whoever loses the last points to another till is quoted anew."""
+    for _attempt in range(ATTEMPTS_AT_BUDGET):
+        priced = pricing.priced(session, card, sale, now=now)
+        caps, points = priced.quote.budgets, priced.quote.points
+        if not points or budgets.reserve(session, card.programme_id, caps, points):
+            return priced
+    raise Conflict("busy", "Others take from the same budget at this moment. Send this again.")
+
+
+def _earning(card: Held, sale: Sale, priced: Priced) -> Earning:
+    rules, found = priced.version.rules, priced.quote
+    pending = timedelta(days=rules.pending_days)
+    return Earning(
+        points=found.points,
+        amount_minor=sale.amount_minor - found.discount_minor,
+        currency=sale.currency,
+        lines=_lines_of(sale.lines, found, found.lines),
+        rule_version_id=priced.version.id,
+        carry_before=str(found.carry_before) if rules.carry else None,
+        carry_after=str(found.carry_after) if rules.carry else None,
+        pending_until=priced.occurred_at + pending if pending else None,
+        expires_at=expiring.expires_at(rules.expiry, priced.occurred_at, card.timezone),
     )
-    earning = Earning(points=quote.points, amount_minor=sale.amount_minor, currency=sale.currency)
-    booked = ledger.earn(session, card, earning, by=told)
-    return moves.done(session, _qualified(session, booked.card, sale.amount_minor), booked, now)
 
 
-def _qualified(session: Session, card: Held, amount_minor: int) -> Held:
-    """Count the spend; a member who reaches a threshold moves up at once (this sale earned at the old tier)."""
-    qualifying_minor = card.qualifying_minor + amount_minor
-    tier: HeldTier | None = card.tier
-    if card.next_threshold_minor is not None and qualifying_minor >= card.next_threshold_minor:
-        tier = rules.tier_for(held.tiers(session, card.programme_id), qualifying_minor)
-    return replace(card, qualifying_minor=qualifying_minor, tier=tier)
+def _lines_of(
+    lines: Sequence[Line], found: Quote, given: Sequence[LineQuote]
+) -> list[tuple[int, str, str, int, int, int]]:
+    """The receipt as it is kept: each line at the price that was paid for it, with what it was *given*."""
+    return [
+        (line.number, line.product, line.category, line.quantity, line.paid_minor - priced.discount_minor, units.points)
+        for line, priced, units in zip(lines, found.lines, given, strict=True)
+    ]
 
 
-def _business_time(claimed: datetime | None, now: datetime) -> tuple[datetime, bool]:
-    if claimed is None:
-        return now, False
-    if claimed - now > CLOCK_TOLERANCE or now - claimed > LATEST_ARRIVAL:
-        return now, True
-    return claimed, False
+def _with_parts(session: Session, booked: Booked, sale: Sale, priced: Priced, told: Circumstance) -> Held:
+    """The card after what the sale gives besides points."""
+    card = booked.card
+    part = replace(told.part_of(booked.entry.id), receipt=None, reasons=())
+    for bonus in priced.quote.bonuses:
+        facts: dict[str, Any] = {"lines": _lines_of(sale.lines, priced.quote, bonus.lines)}
+        if not bonus.lines:  # what comes back of such a sale is an amount of it
+            facts |= {"amount_minor": booked.entry.amount_minor, "currency": card.currency}
+        card = ledger.credit(
+            session, card, bonus.amount_minor, by=replace(part, note=bonus.name), unit=f"bonus:{card.currency}",
+            kind="earn", source="issue", expires_at=_end_of(bonus, priced.occurred_at, card.timezone), **facts,
+        ).card  # fmt: skip
+    return card
+
+
+def _end_of(bonus: BonusQuote, occurred_at: datetime, zone: str) -> datetime | None:
+    if bonus.expires_days is None:
+        return None
+    last_on = localtime.wall_clock(occurred_at, zone).date() + timedelta(days=bonus.expires_days)
+    return localtime.end_of_day(last_on, zone)

@@ -14,7 +14,7 @@ from app.earning.sale import NEVER_EARN, Basket, Buyer, Line, Place
 from app.earning.sums import half_up, shared
 
 Reason = dict[str, Any]
-"""`code`: base, multiplier, bonus, excluded, minimum, cap, discount, by_points; and what its sentence says."""
+"""`code`: base, multiplier, bonus, bonus_money, excluded, minimum, cap, discount, by_points, time; and what is said."""
 
 R = TypeVar("R", bound=Rule)
 
@@ -29,18 +29,33 @@ class LineQuote:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BonusQuote:
+    """Money that this sale gives, to be spent within so many days (None: for ever); `lines`: by line, if it has any."""
+
+    name: str
+    amount_minor: int
+    expires_days: int | None
+    lines: tuple[LineQuote, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quote:
-    """What a sale would earn. `budgets`: points by the name of the caps that all members share."""
+    """What a sale would earn: `base_points` without multipliers and bonuses.
+
+    `bonuses` are sums of money to spend later; `budgets` the caps that all members share, of which these points are
+    taken.
+    """
 
     points: int
+    base_points: int
     lines: tuple[LineQuote, ...]
     reasons: tuple[Reason, ...]
     eligible_minor: int
     discount_minor: int
-    bonus_minor: int
+    bonuses: tuple[BonusQuote, ...]
     carry_before: Fraction
     carry_after: Fraction
-    budgets: tuple[str, ...] = ()
+    budgets: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,22 +94,25 @@ class _Reckoning:
         eligible = sum(part.paid_minor for part in parts)
         earns = bool(parts) and self._reaches_minimum(eligible)
         parts = [replace(part, exact=self._base(part)) for part in parts] if earns else []
+        base_points = int(sum((part.exact for part in parts), Fraction(0)))
         parts = [replace(part, exact=part.exact * self._factor(part.line)) for part in parts]
         parts = self._with_extras(parts, eligible) if earns else []
         carry = self.buyer.carry if self.ruleset.carry else Fraction(0)
         exact = carry + sum((part.exact for part in parts), Fraction(0))
         whole = int(exact)
         points = self.capped(whole, self.reasons)
+        bonuses = tuple(self._bonuses(parts)) if earns else ()
         return Quote(
             points=points,
+            base_points=base_points,
             lines=self._shared(points, parts),
             reasons=tuple(self.reasons),
             eligible_minor=eligible,
             discount_minor=sum(part.discount_minor for part in parts),
-            bonus_minor=self._bonus_minor(eligible) if earns else 0,
+            bonuses=bonuses,
             carry_before=self.buyer.carry,
             carry_after=exact - whole if self.ruleset.carry else self.buyer.carry,
-            budgets=tuple(cap.name for cap in self.holding(Cap) if cap.period is rules.Period.BUDGET),
+            budgets=tuple(cap for cap in self.holding(Cap) if cap.period is rules.Period.BUDGET),
         )
 
     def holding(self, kind: type[R]) -> Iterator[R]:
@@ -116,7 +134,7 @@ class _Reckoning:
     def _holds(self, when: rules.When) -> bool:
         return (
             (not when.stores or self.place.store in when.stores)
-            and (not when.tiers or self.buyer.tier in when.tiers)
+            and (not when.tiers or bool(when.tiers & {self.buyer.tier, self.buyer.tier_id}))
             and (not when.segments or bool(when.segments & self.buyer.segments))
             and (not when.occasions or bool(when.occasions & self.buyer.occasions))
             and (not when.windows or any(one.holds(self.place.at, self.place.zone) for one in when.windows))
@@ -203,7 +221,7 @@ class _Reckoning:
         for _factor, said in factors:
             if said not in self.reasons:
                 self.reasons.append(said)
-        return _stacked(self.ruleset.stacking, [factor for factor, _said in factors])
+        return stacked(self.ruleset.stacking, [factor for factor, _said in factors])
 
     def _with_extras(self, parts: list[_Part], eligible_minor: int) -> list[_Part]:
         """Points that are no share of a price: for the visit, and fixed bonuses. Lines bear them by what was paid."""
@@ -219,8 +237,19 @@ class _Reckoning:
             self.reasons.append(_said("bonus", bonus, points=bonus.points))
         return parts
 
-    def _bonus_minor(self, eligible_minor: int) -> int:
-        return sum(int(eligible_minor * rule.rate) for rule in self.holding(rules.BonusMoney))
+    def _bonuses(self, parts: Sequence[_Part]) -> Iterator[BonusQuote]:
+        """Shares of what is paid, each rounded down once; every line bears what it gave."""
+        for rule in self.holding(rules.BonusMoney):
+            exact = [
+                part.paid_minor * rule.rate * rule.only.has(part.line.product, part.line.category) for part in parts
+            ]
+            amount_minor = int(sum(exact, Fraction(0)))
+            if amount_minor:
+                self.reasons.append(_said("bonus_money", rule, amount_minor=amount_minor))
+                lines = self._shared(
+                    amount_minor, [replace(one, exact=of) for one, of in zip(parts, exact, strict=True)]
+                )
+                yield BonusQuote(name=rule.name, amount_minor=amount_minor, expires_days=rule.expires_days, lines=lines)
 
     def _shared(self, points: int, parts: Sequence[_Part]) -> tuple[LineQuote, ...]:
         if not self.basket.lines:
@@ -255,7 +284,8 @@ def _spread(parts: Sequence[_Part], points: int) -> list[_Part]:
     ]
 
 
-def _stacked(stacking: Stacking, factors: Sequence[Fraction]) -> Fraction:
+def stacked(stacking: Stacking, factors: Sequence[Fraction]) -> Fraction:
+    """The product of factors, or their excesses added."""
     if stacking is Stacking.ADD:
         return 1 + sum((factor - 1 for factor in factors), Fraction(0))
     product = Fraction(1)

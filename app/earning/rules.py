@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from fractions import Fraction
+from functools import cached_property
 
 from app.earning.windows import Window
 
@@ -178,3 +179,19 @@ class RuleSet:
     pending_days: int = 0
     expiry: Expiry = field(default_factory=Expiry)
     on_deficit: str = "allow_debt"
+
+    @cached_property
+    def periods(self) -> frozenset[Period]:
+        """Over which periods its caps count."""
+        return frozenset(rule.period for rule in self.rules if isinstance(rule, Cap))
+
+    @cached_property
+    def budget_names(self) -> tuple[str, ...]:
+        """The caps that all members share, in a fixed order."""
+        names = {rule.name for rule in self.rules if isinstance(rule, Cap) and rule.period is Period.BUDGET}
+        return tuple(sorted(names))
+
+    @cached_property
+    def asks_who(self) -> bool:
+        """Whether some rule asks who the buyer is, beyond the tier."""
+        return any(rule.when.segments or rule.when.occasions for rule in self.rules)

@@ -43,13 +43,14 @@ class Basket:
 
 @dataclass(frozen=True, kw_only=True)
 class Buyer:
-    """Who buys: what rules may ask for. `spent_minor` is the qualifying spend before this sale.
+    """Who buys: what rules may ask for. `spent_minor` is all that was spent before this sale.
 
     `carry`: the fraction of a point left over from the last sale. `earned`: points earned so far, by
     `engine.period_key` of the caps.
     """
 
     tier: str | None = None
+    tier_id: str | None = None
     tier_factor: Fraction = Fraction(1)
     segments: frozenset[str] = frozenset()
     occasions: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ from babel.numbers import format_decimal
 from app import money
 from app.cards.design import Design
 from app.cards.models import Asset, Programme, Store
+from app.earning import words
 from app.i18n import text
 from app.ledger.models import Entry
 from app.wallets.view import CardView, OfferView
@@ -211,7 +212,7 @@ def _facts(entry: Entry, stores: Mapping[int, Store], language: str, zone: str) 
         facts.append((text(language, "Shop"), store.name))
     if entry.receipt:
         facts.append((text(language, "Receipt"), entry.receipt))
-    factors = [reason for reason in entry.reasons if reason.startswith("x")]
+    factors = [words.text(reason) for reason in entry.reasons if words.text(reason).startswith("x")]
     if factors:
         facts.append((text(language, "Counted"), ", ".join(f"× {factor[1:]}" for factor in factors)))
     if entry.kind == "reverse" and entry.note:

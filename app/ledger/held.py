@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Programme, Tier
 from app.db import table_of
+from app.earning.models import RuleVersion
 from app.errors import NotFound
 from app.ledger.models import Account
 
 POINTS = "points"
 CARD, PROGRAMME, TIER, ACCOUNT = table_of(Card), table_of(Programme), table_of(Tier), table_of(Account)
+RULES = table_of(RuleVersion)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +50,19 @@ class HeldAccount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HeldRules:
+    """The last version of the programme's rules, which may begin in the future; `text` is its JSON."""
+
+    id: int
+    starts_at: datetime
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
     """A card that nobody else can change until the transaction ends.
 
+    `spent_minor`: all that was ever spent with it, net of returns; `timezone`: the programme's.
     `next_threshold_minor`: the spend at which the next tier begins, None in the highest. `accounts` are the member's,
     by unit and role; one that was never booked on is not there. `points_accounts` are the ids of the programme's
     accounts of points, by role. `seq` and `hash` are those of the card's last entry.
@@ -66,9 +78,10 @@ class Held:
     version: int
     modified_at: datetime
     qualifying_minor: int
+    spent_minor: int
     currency: str
-    earn_points: int
-    earn_per_minor: int
+    timezone: str
+    rules: HeldRules
     tier: HeldTier | None
     next_threshold_minor: int | None
     seq: int
@@ -169,13 +182,15 @@ def _asking(dialect: str, by: str) -> _Asking:
     read = (
         select(
             CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.kind, CARD.c.number, CARD.c.serial, CARD.c.status,
-            CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, CARD.c.seq, CARD.c.hash, PROGRAMME.c.currency,
-            PROGRAMME.c.earn_points, PROGRAMME.c.earn_per_minor, next_threshold.label("next_threshold_minor"),
+            CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, CARD.c.spent_minor, CARD.c.seq, CARD.c.hash,
+            PROGRAMME.c.currency, PROGRAMME.c.timezone, RULES.c.id.label("rules_id"), RULES.c.starts_at,
+            RULES.c.rules, next_threshold.label("next_threshold_minor"),
             TIER.c.id.label("tier_id"), TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num,
             TIER.c.multiplier_den, member_s.label("accounts"), programme_s.label("points_accounts"),
         )
         .select_from(CARD)
         .join(PROGRAMME, PROGRAMME.c.id == CARD.c.programme_id)
+        .join(RULES, (RULES.c.programme_id == PROGRAMME.c.id) & (RULES.c.number == PROGRAMME.c.rules_number))
         .outerjoin(TIER, TIER.c.id == CARD.c.tier_id)
         .where(wanted)
     )  # fmt: skip
@@ -208,9 +223,10 @@ def _held(session: Session, by: str, wanted: object) -> Held:
         version=row.version,
         modified_at=row.modified_at,
         qualifying_minor=row.qualifying_minor,
+        spent_minor=row.spent_minor,
         currency=row.currency,
-        earn_points=row.earn_points,
-        earn_per_minor=row.earn_per_minor,
+        timezone=row.timezone,
+        rules=HeldRules(id=row.rules_id, starts_at=row.starts_at, text=row.rules),
         tier=_tier(row),
         next_threshold_minor=row.next_threshold_minor,
         seq=row.seq,

@@ -21,7 +21,7 @@ from app.ledger import movements
 from app.ledger.booking import LARGEST_POINTS, Booked, Circumstance, Leg, book, carry_on, programme_s
 from app.ledger.chain import Line
 from app.ledger.held import POINTS, Held
-from app.ledger.models import Account, Entry, Pending, Posting, Reward
+from app.ledger.models import Account, Entry, Pending, Posting
 
 USES = "uses"
 CURRENCY_LETTERS = 3
@@ -36,8 +36,8 @@ class Earning:
     """
 
     points: int
-    amount_minor: int
-    currency: str
+    amount_minor: int | None = None
+    currency: str | None = None
     unit: str = POINTS
     lines: Sequence[Line] = ()
     rule_version_id: int | None = None
@@ -76,60 +76,6 @@ def history(session: Session, card_id: int, *, limit: int = 20) -> list[Entry]:
     """The last movements of a card, newest first."""
     query = select(Entry).where(Entry.card_id == card_id).order_by(Entry.recorded_at.desc(), Entry.id.desc())
     return list(session.scalars(query.limit(limit)))
-
-
-def rewards(session: Session, programme_id: int) -> list[Reward]:
-    """What points buy in a programme, cheapest first."""
-    query = select(Reward).where(Reward.programme_id == programme_id, Reward.active.is_(True))
-    return list(session.scalars(query.order_by(Reward.points, Reward.id)))
-
-
-def add_reward(
-    session: Session,
-    programme: Programme,
-    *,
-    name: str,
-    points: int,
-    now: datetime,
-    texts: dict[str, str] | None = None,
-) -> Reward:
-    """Put something into the catalogue, and bring it to all cards: they show what points buy.
-
-    Raises: Unprocessable `invalid_reward`.
-    """
-    errors: dict[str, str] = {}
-    if not 1 <= len(name.strip()) <= 100:
-        errors["name"] = "A reward has a name of 1 to 100 characters."
-    if not 1 <= points <= LARGEST_POINTS:
-        errors["points"] = "A reward costs a whole number of points above zero."
-    if errors:
-        raise Unprocessable("invalid_reward", " ".join(errors.values()), errors=errors)
-    reward = Reward(
-        public_id=ids.public_id("rwd"),
-        programme_id=programme.id,
-        name=name.strip(),
-        points=points,
-        texts=texts or {},
-        created_at=now,
-    )
-    session.add(reward)
-    programmes.redesigned(session, programme, now=now)
-    return reward
-
-
-def end_reward(session: Session, programme: Programme, public_id: str, *, now: datetime) -> tuple[Reward, bool]:
-    """Take something out of the catalogue and off the cards; what was redeemed stays. Whether it was in it.
-
-    Raises: NotFound `unknown_reward`.
-    """
-    query = select(Reward).where(Reward.public_id == public_id, Reward.programme_id == programme.id)
-    reward = session.scalars(query).one_or_none()
-    if reward is None:
-        raise NotFound("unknown_reward", "There is no such reward in this programme.")
-    was_active = rows_changed(session, update(Reward).where(Reward.id == reward.id, Reward.active).values(active=False))
-    if was_active:
-        programmes.redesigned(session, programme, now=now)
-    return reward, bool(was_active)
 
 
 def earn(session: Session, card: Held, earning: Earning, *, by: Circumstance) -> Booked:

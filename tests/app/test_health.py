@@ -18,7 +18,7 @@ from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.delivery import book, counting, snapshots
 from app.delivery.models import Node
 from app.figures.books import LedgerCounts

@@ -17,9 +17,10 @@ from app.admin.programmes.forms import RewardForm, StoreForm
 from app.admin.texts import gettext
 from app.cards import programmes
 from app.cards.models import Card, Programme, Store, Tier
+from app.earning import versions
 from app.errors import Conflict, Unprocessable
 from app.i18n import LANGUAGES, NAMES, page_language
-from app.ledger import service as ledger
+from app.rewards import catalogue
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
 from app.web import world
@@ -59,7 +60,7 @@ def create() -> AnyResponse:
         if errors := forms.unprintable(request.form):
             raise Unprocessable("invalid_programme", " ".join(errors.values()), errors=errors)
         with parts.database.unit_of_work() as writing:
-            made = programmes.create_programme(writing, forms.draft(request.form), now=parts.clock())
+            made = versions.create_programme(writing, forms.draft(request.form), now=parts.clock())
             after = {"slug": made.slug, "name": made.name}
             _note(writing, made, "programme_created", after=after)
     except Conflict as problem:
@@ -147,9 +148,7 @@ def add_reward(slug: str) -> AnyResponse:
         form = RewardForm.parse(request.form)
         with parts.database.unit_of_work() as writing:
             row = writing.get_one(Programme, programme.id, with_for_update=True)
-            made = ledger.add_reward(
-                writing, row, name=form.name, points=form.points, texts=form.texts, now=parts.clock()
-            )
+            made = catalogue.add(writing, row, form.draft(), now=parts.clock())
             after = {"reward": made.public_id, "name": made.name, "points": made.points}
             _note(writing, row, "reward_added", after=after)
     except Unprocessable as problem:
@@ -166,7 +165,7 @@ def end_reward(slug: str, reward_id: str) -> AnyResponse:
     parts, programme = world(), _programme(slug)
     with parts.database.unit_of_work() as writing:
         row = writing.get_one(Programme, programme.id, with_for_update=True)
-        found, was_active = ledger.end_reward(writing, row, reward_id, now=parts.clock())
+        found, was_active = catalogue.end(writing, row, reward_id, now=parts.clock())
         if was_active:
             _note(writing, row, "reward_ended", after={"reward": found.public_id, "name": found.name})
     flash(gettext("%(name)s is no longer offered.", name=found.name), "good")
@@ -231,7 +230,7 @@ def _stores_page(programme: Programme, errors: dict[str, str], typed: object, *,
 
 def _rewards_page(programme: Programme, errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:
     with world().database.reading() as reading:
-        found = ledger.rewards(reading, programme.id)
+        found = catalogue.for_points(reading, programme.id)
     language = page_language()
     tiers = [
         (tier, money.shown(tier.threshold_minor, programme.currency, language), _factor(tier))

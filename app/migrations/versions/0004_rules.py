@@ -1,4 +1,4 @@
-"""Versions of the rules of earning, and the caps that all members share."""
+"""Versions of the rules of earning, the caps that all members share, and what was ever spent with a card."""
 
 import json
 
@@ -16,6 +16,8 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Each programme's rate becomes the first version of its rules."""
     op.add_column("programme", sa.Column("rules_number", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("card", sa.Column("spent_minor", BIG, server_default="0", nullable=False))
+    op.execute("UPDATE card SET spent_minor = qualifying_minor")
     op.create_table(
         "rule_version",
         sa.Column("id", BIG, nullable=False),

@@ -11,7 +11,7 @@ from app.cards import service as cards
 from app.clock import milliseconds
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.delivery import queries
 from app.delivery.models import Node
 from app.outbox import pace

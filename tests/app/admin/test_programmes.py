@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.cards.models import Expansion, Programme, Store
-from app.ledger.models import Reward
+from app.rewards.models import Reward
 from app.staff.models import Staff
 from app.world import World
 from tests import factories

@@ -17,7 +17,7 @@ from app.cards.models import Card
 from app.clock import milliseconds
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.delivery.models import Census, LaneState, Node, Snapshot
 from app.outbox import switches
 from app.outbox.models import SendLog, Target

@@ -21,7 +21,7 @@ from app.cards.models import Card, Programme
 from app.clock import system_clock
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.db import Database
 from app.ledger import service as ledger
 from app.ledger import verify

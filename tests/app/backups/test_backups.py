@@ -13,7 +13,7 @@ from app.backups import copying, service
 from app.cards.models import Card
 from app.counter import moves, returns, sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.db import Database
 from app.delivery.models import Node
 from app.errors import AppError, Conflict, Unprocessable

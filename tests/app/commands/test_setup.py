@@ -8,7 +8,7 @@ import requests
 
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.db import Database
 from app.vault import Vault, load_secret
 from tests import factories

@@ -13,7 +13,7 @@ from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.delivery import backlog, book, census, checks, counting, lags, snapshots, turns
 from app.delivery.models import Census, Silence, Snapshot
 from app.ledger.models import Account

@@ -15,9 +15,11 @@ from app.cards import service as cards
 from app.cards.models import Card, Consent, Programme, Store
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.ledger import service as ledger
 from app.offers.models import Offer
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
 from app.world import World
 from tests import factories
 from tests.app.enrolment.visitor import Visitor
@@ -67,8 +69,8 @@ def test_the_page_shows_the_balance_the_offers_and_what_happened(
     earn(world, card, 118_000, receipt="A-1", store=shop)
     add_offer(world, kahve)
     with world.database.unit_of_work() as session:
-        ledger.add_reward(session, session.merge(kahve), name="Free coffee", points=50, now=world.clock())
-        ledger.add_reward(session, session.merge(kahve), name="Bag of beans", points=400, now=world.clock())
+        catalogue.add(session, session.merge(kahve), RewardDraft(name="Free coffee", points=50), now=world.clock())
+        catalogue.add(session, session.merge(kahve), RewardDraft(name="Bag of beans", points=400), now=world.clock())
 
     page = visitor.open(f"/c/{card.link}").text
 

@@ -124,6 +124,7 @@ class Shelf:
                 return None
             moving.move_on(
                 session, card_id=card.id, version=card.version + 1, modified_at=card.modified_at, qualifying_minor=0,
+                spent_minor=0,
                 tier_id=None, seq=booked.card.seq, hash=booked.card.hash, lane=Lane.URGENT, now=self.now,
             )  # fmt: skip
             return booked.entry

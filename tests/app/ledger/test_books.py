@@ -11,7 +11,7 @@ from app import ids
 from app.cards.models import Card
 from app.counter import moves, returns, rewarding, sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.errors import Conflict, Unprocessable
 from app.ledger import service as ledger
 from app.ledger import verify

@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from app.counter import moves, sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger.held import Held

@@ -10,9 +10,12 @@ from werkzeug.test import TestResponse
 from app.cards.models import Card, Programme, Store
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.ledger import service as ledger
-from app.ledger.models import Entry, Reward
+from app.ledger.models import Entry
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
+from app.rewards.models import Reward
 from app.staff.models import Staff
 from app.world import World
 from tests import factories
@@ -52,8 +55,8 @@ def shop(world: World, clock: MovableClock) -> Shop:
         card = factories.card(
             session, programme, "Ayşe Yılmaz", email="ayse@example.com", phone="+905321234567", birthday="11-21"
         )
-        reward = ledger.add_reward(session, programme, name="Free coffee", points=80, now=now)
-        ledger.add_reward(session, programme, name="Cake", points=150, now=now)
+        reward = catalogue.add(session, programme, RewardDraft(name="Free coffee", points=80), now=now)
+        catalogue.add(session, programme, RewardDraft(name="Cake", points=150), now=now)
         by = Actor(name="key:import", channel="api")
         sales.earn(session, card, Sale(amount_minor=100_000, currency="TRY"), by=by, now=now)
         cashier = factories.staff(session, "cashier", store=store)

@@ -14,7 +14,7 @@ from app.cards import service as cards
 from app.cards.models import Card, Member
 from app.counter import offering, returns, sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import OfferDraft

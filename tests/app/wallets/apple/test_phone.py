@@ -14,7 +14,7 @@ from app.cards import service as cards
 from app.cards.models import Card, Member, Programme
 from app.counter import sales
 from app.counter.moves import Actor
-from app.counter.sales import Sale
+from app.counter.pricing import Sale
 from app.delivery import census, steps
 from app.delivery.engine import Engine
 from app.offers import service as offers

@@ -1,0 +1,87 @@
+"""What a sale is worth by the rules that hold when and where it takes place. Nothing is written here."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.counter.buyers import buyer
+from app.counter.moves import Shop
+from app.earning import engine, versions
+from app.earning.engine import Quote, Reason
+from app.earning.sale import Basket, Line, Place
+from app.earning.versions import Version
+from app.ledger.held import Held
+
+LATEST_ARRIVAL = timedelta(hours=72)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sale:
+    """A purchase: `amount_minor` is the sum of its lines, where it has lines.
+
+    `occurred_at` is the till's own time of it, for sales that arrive late; `by_points_minor` what of it was paid with
+    points.
+    """
+
+    amount_minor: int
+    currency: str
+    receipt: str | None = None
+    store: Shop | None = None
+    occurred_at: datetime | None = None
+    lines: tuple[Line, ...] = ()
+    by_points_minor: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """A sale as the rules see it: the version that judges it, what it earns, and when it took place."""
+
+    version: Version
+    quote: Quote
+    occurred_at: datetime
+    is_late: bool
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it earns that; a clock that cannot be right is said too.
+
+        The reason "base" carries the points that count for a tier, so that a return can take them from it again.
+        """
+        said = [
+            {**one, "points": self.quote.base_points} if one["code"] == "base" else one for one in self.quote.reasons
+        ]
+        return (*said, *([{"code": "time"}] if self.is_late else []))
+
+
+def priced(session: Session, card: Held, sale: Sale, *, now: datetime) -> Priced:
+    """How the rules see a sale of a held card."""
+    occurred_at, is_late = _business_time(sale.occurred_at, now)
+    version = version_for(session, card, occurred_at)
+    place = place_of(card, sale.store, occurred_at)
+    basket = Basket(amount_minor=sale.amount_minor, lines=sale.lines, by_points_minor=sale.by_points_minor)
+    found = engine.quote(version.rules, basket, buyer(session, card, version, place), place)
+    return Priced(version=version, quote=found, occurred_at=occurred_at, is_late=is_late)
+
+
+def version_for(session: Session, card: Held, at: datetime) -> Version:
+    """The version of the rules that holds at an instant: the card was read with the last one."""
+    if card.rules.starts_at <= at:
+        rules = versions.read(card.rules.text, card.currency)
+        return Version(id=card.rules.id, starts_at=card.rules.starts_at, rules=rules)
+    return versions.at(session, card.programme_id, card.currency, at)
+
+
+def place_of(card: Held, store: Shop | None, at: datetime) -> Place:
+    """The store's clock decides; without a store, the programme's."""
+    return Place(at=at, zone=store.timezone if store else card.timezone, store=store.public_id if store else None)
+
+
+def _business_time(claimed: datetime | None, now: datetime) -> tuple[datetime, bool]:
+    if claimed is None:
+        return now, False
+    if claimed - now > CLOCK_TOLERANCE or now - claimed > LATEST_ARRIVAL:
+        return now, True
+    return claimed, False
