@@ -88,6 +88,23 @@ def reverse(
     return _carried_on(session, booked, facts)
 
 
+def would_take(session: Session, original: Entry, returned: Returned = Returned()) -> int:
+    """How many units undoing this much of an entry would move, without a sign.
+
+    Raises: as `reverse`, but for `insufficient`.
+    """
+    return _undoing(session, original, returned).points
+
+
+def reckoned(session: Session, original: Entry, returned: Returned = Returned()) -> tuple[int, int | None]:  # frozen
+    """The units and the amount (minor units) that undoing would take back, without undoing anything.
+
+    Raises: as `reverse`.
+    """
+    undoing = _undoing(session, original, returned)
+    return undoing.points, undoing.amount_minor
+
+
 def parts(session: Session, entry_id: str) -> list[Entry]:
     """The other entries of a sale: what it moved in other units."""
     query = select(Entry).where(Entry.part_of_id == entry_id, Entry.reverses_id.is_(None))

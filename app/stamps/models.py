@@ -18,7 +18,7 @@ class StampCard(Base):
     `item_kind`: any, product or category, and `item` its name. Of two live ones for the same item, the lower `priority`
     wins a line. `texts`: {language: {"name": …, "reward": …}}. `reward_kind`: item, amount_off, percent_off or gift, of
     which the two with a number have it in `reward_value` (minor units, percent). Lives are whole local days: None never
-    ends. `stores` are ids; none means every one. `ends_at` may be None. `state`: live or ended.
+    ends. `stores` are ids; none means every one. `ends_at` may be None. `state`: scheduled, live or ended.
     """
 
     __tablename__ = "stamp_card"
@@ -56,7 +56,7 @@ class StampCard(Base):
         CheckConstraint("item_kind IN ('any', 'product', 'category')", name="item_kind"),
         CheckConstraint("(item_kind = 'any') = (item = '')", name="item"),
         CheckConstraint("reward_kind IN ('item', 'amount_off', 'percent_off', 'gift')", name="reward_kind"),
-        CheckConstraint("state IN ('live', 'ended')", name="state"),
+        CheckConstraint("state IN ('scheduled', 'live', 'ended')", name="state"),
         CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="window"),
     )
 

@@ -63,7 +63,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "reward_kind IN ('item', 'amount_off', 'percent_off', 'gift')", name=op.f("ck_stamp_card_reward_kind")
         ),
-        sa.CheckConstraint("state IN ('live', 'ended')", name=op.f("ck_stamp_card_state")),
+        sa.CheckConstraint("state IN ('scheduled', 'live', 'ended')", name=op.f("ck_stamp_card_state")),
         sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name=op.f("ck_stamp_card_window")),
         sa.CheckConstraint("size BETWEEN 2 AND 50", name=op.f("ck_stamp_card_size")),
         sa.ForeignKeyConstraint(["programme_id"], ["programme.id"], name=op.f("fk_stamp_card_programme_id")),
