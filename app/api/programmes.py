@@ -12,7 +12,8 @@ from app.cards.models import Programme, Store
 from app.cards.programmes import ProgrammeDraft, TierDraft
 from app.earning import versions
 from app.errors import Forbidden
-from app.ledger import service as ledger
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
 from app.rewards.models import Reward
 
 
@@ -62,7 +63,7 @@ def create_reward(call: Call) -> Body:
     """Put something that points buy into the catalogue."""
     body = dict(call.body)
     programme = call.programme(body.pop("programme"))
-    reward = ledger.add_reward(call.session, programme, now=call.now, **body)
+    reward = catalogue.add(call.session, programme, RewardDraft(**body), now=call.now)
     call.record("reward_created", f"reward:{reward.public_id}", points=reward.points)
     return shapes.reward(reward, programme.public_id)
 

@@ -273,20 +273,3 @@ class Seal(Base):
     entries: Mapped[int] = mapped_column(BigId)
     hash: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(Instant)
-
-
-class Reward(Base):
-    """Something that points buy."""
-
-    __tablename__ = "reward"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    public_id: Mapped[str] = mapped_column(unique=True)
-    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
-    name: Mapped[str]
-    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    points: Mapped[int] = mapped_column(BigId)
-    active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(Instant)
-
-    __table_args__ = (CheckConstraint("points > 0", name="points"),)

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import ids
-from app.cards import programmes
-from app.cards.models import Programme
-from app.db import insert_if_new, rows_changed
+from app.db import insert_if_new
 from app.errors import Conflict, NotFound, Unprocessable
 from app.ledger import movements
 from app.ledger.booking import LARGEST_POINTS, Booked, Circumstance, Leg, book, carry_on, programme_s

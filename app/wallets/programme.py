@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.cards.design import Design
 from app.cards.models import Programme, Store, Tier
-from app.ledger.models import Reward
 from app.offers.models import Occurrence, Offer
+from app.rewards.catalogue import shown
+from app.rewards.models import Reward
 
 R = TypeVar("R", Store, Reward, Offer)
 
@@ -25,7 +26,7 @@ _PROGRAMMES = (
     .execution_options(populate_existing=True)
 )
 _STORES = select(Store).where(Store.programme_id.in_(_IDS)).order_by(Store.id)
-_REWARDS = select(Reward).where(Reward.programme_id.in_(_IDS), Reward.active).order_by(Reward.points, Reward.id)
+_REWARDS = select(Reward).where(Reward.programme_id.in_(_IDS), shown()).order_by(Reward.points, Reward.id)
 _OPEN = select(Offer).where(Offer.programme_id.in_(_IDS), Offer.state == "live").order_by(Offer.ends_at, Offer.id)
 _OVER = select(Offer.programme_id, Offer.tier_id, Offer.starts_at).where(
     Offer.programme_id.in_(_IDS),

@@ -8,6 +8,7 @@ from app.admin.texts import gettext
 from app.cards.programmes import ProgrammeDraft, TierDraft
 from app.errors import Unprocessable
 from app.i18n import LANGUAGES
+from app.rewards.catalogue import RewardDraft
 
 TIER_ROWS = 4
 LONGEST_NUMBER = 20
@@ -56,6 +57,9 @@ class RewardForm:
             raise Unprocessable("invalid_reward", " ".join(errors.values()), errors=errors)
         points = whole_number(form.get("points", ""))
         return cls(name=name, points=points, texts={one: text for one, text in texts.items() if text})
+
+    def draft(self) -> RewardDraft:
+        return RewardDraft(name=self.name, points=self.points, texts=self.texts)
 
 
 def draft(form: Mapping[str, str]) -> ProgrammeDraft:

@@ -16,9 +16,9 @@ from app.cards.models import Card, Programme, Store
 from app.enrolment import export, pages, remembered
 from app.errors import AppError, NotFound
 from app.ledger import service as ledger
-from app.ledger.models import Reward
 from app.offers.models import Offer
 from app.outbox.service import Lane
+from app.rewards.models import Reward
 from app.wallets.apple.add import signed_pass_by_link
 from app.wallets.apple.issuer import issuer
 from app.wallets.google.add import save_url

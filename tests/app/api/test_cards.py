@@ -9,6 +9,8 @@ from app.cards.models import Programme
 from app.ledger import service as ledger
 from app.ledger import verify
 from app.offers import service as offers
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
 from app.world import World
 from tests.app.api.conftest import Api, Shop, problem
 from tests.conftest import MovableClock
@@ -28,7 +30,7 @@ def an_offer(world: World, shop: Shop, **over: Any) -> str:
 def a_reward(world: World, programme_id: int, points: int = 10) -> str:
     with world.database.unit_of_work() as session:
         programme = session.get_one(Programme, programme_id)
-        return ledger.add_reward(session, programme, name="Coffee", points=points, now=world.clock()).public_id
+        return catalogue.add(session, programme, RewardDraft(name="Coffee", points=points), now=world.clock()).public_id
 
 
 @pytest.mark.parametrize("write", [str, str.lower, lambda n: f"{n[:4]}-{n[4:8]}-{n[8:]}", lambda n: f"LY1:{n}"])

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from app.ledger import service as ledger
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import OfferDraft
+from app.rewards import catalogue
+from app.rewards.catalogue import RewardDraft
 from tests import factories
 from tests.app.till.conftest import Shop, Till
 
@@ -92,7 +93,7 @@ def test_what_is_not_there_cannot_be_redeemed(till: Till, shop: Shop, what: dict
 def test_another_programme_s_reward_is_not_there(till: Till, shop: Shop) -> None:
     with shop.world.database.unit_of_work() as session:
         other = factories.programme(session, slug="other", name="Other")
-        foreign = ledger.add_reward(session, other, name="Theirs", points=1, now=shop.world.clock())
+        foreign = catalogue.add(session, other, RewardDraft(name="Theirs", points=1), now=shop.world.clock())
 
     assert till.redeem(shop.card, reward=foreign.public_id).status_code == 404
 
