@@ -95,16 +95,16 @@ def under_new_rules(ladder: Ladder, record: Record, today: date) -> Record:
     """Bring a record up to *today* under rules that were changed after it was written.
 
     A tier that lasted for ever gets an end where tiers end now, and the other way about. Where the rules are strict,
-    a tier that the metric does not reach is lost at once.
+    a tier that the metric does not speak for is lost at once; elsewhere it stays to its end.
     """
     policy, thresholds, standing = ladder.policy, ladder.thresholds, record.standing
     lasting = rules.lasting(policy, thresholds, standing.place, today)
     if (lasting.valid_to is None) != (standing.valid_to is None):
         standing = lasting
     found = settled(ladder, replace(record, standing=standing), today)
-    reached = rules.place_of(thresholds, metric_of(ladder, record, today))
-    if policy.strict and reached < found.standing.place:
-        found = replace(found, standing=rules.lasting(policy, thresholds, reached, today))
+    place = rules.deserved(policy, found.standing, thresholds, record.sums(policy.metric), today)
+    if policy.strict and place < found.standing.place:
+        found = replace(found, standing=rules.lasting(policy, thresholds, place, today))
     return _written(ladder, found, today)
 
 

@@ -130,13 +130,18 @@ def after_return(
 
     The tier stays to its end, unless the rules are strict and the tier would not have been reached without it.
     """
-    months = {today}
-    if standing.valid_to is not None:
-        months.add(end_of_month(standing.valid_to, -policy.validity_months))  # in which it was reached or renewed
-    before, after = (place_of(thresholds, max(each.over(policy, month) for month in months)) for each in sums)
+    before, after = (deserved(policy, standing, thresholds, each, today) for each in sums)
     if policy.strict and before >= standing.place > after:
         return lasting(policy, thresholds, after, today)
     return standing
+
+
+def deserved(policy: Policy, standing: Standing, thresholds: Sequence[int], sums: Sums, today: date) -> int:
+    """The place that the metric speaks for: as it is today, or was in the month that gave the tier its end."""
+    months = {today}
+    if standing.valid_to is not None:
+        months.add(end_of_month(standing.valid_to, -policy.validity_months))
+    return place_of(thresholds, max(sums.over(policy, month) for month in months))
 
 
 def after_time(

@@ -96,7 +96,8 @@ def record(ladder: Ladder, row: Any, months: Sequence[Any]) -> Record:
     grant = None
     if row.granted_to is not None:
         grant = Grant(place=ladder.place(row.granted_tier_id), to=row.granted_to)
-    standing = Standing(place=ladder.place(row.tier_id), valid_to=row.valid_to, grace_to=row.grace_to)
+    place = ladder.place(row.tier_id)
+    standing = Standing(place=place, valid_to=row.valid_to, grace_to=row.grace_to) if place >= 0 else Standing()
     return Record(months=tuple(months), standing=standing, grant=grant, due_on=row.due_on)
 
 
