@@ -38,6 +38,7 @@ class AppError(Exception):
         detail: for the log only.
         retry_after_s: seconds after which trying again makes sense, if known.
         errors: messages by field name, for forms and bodies.
+        commits: what was written on the way to this refusal stays, such as the count of wrong PINs.
     """
 
     status = 500
@@ -50,6 +51,7 @@ class AppError(Exception):
         detail: str = "",
         retry_after_s: int | None = None,
         errors: Mapping[str, str] | None = None,
+        commits: bool = False,
     ) -> None:
         super().__init__(f"{code}: {detail or public}")
         self.code = code
@@ -57,6 +59,7 @@ class AppError(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.errors = dict(errors or {})
+        self.commits = commits
 
 
 class BadRequest(AppError):

@@ -93,6 +93,11 @@ def finish(session: Session, scope: str, key: str, *, status: int, answer: str) 
     session.execute(_FINISH, {"in_scope": scope, "of_key": key, "status": status, "answer": answer})
 
 
+def forget(session: Session, scope: str, key: str) -> None:
+    """Give a key back whose request was refused although its transaction commits: a refusal is never an answer."""
+    session.execute(delete(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key))
+
+
 def forget_before(session: Session, moment: datetime) -> int:
     """Delete old keys, except those of requests that moved points, which are kept for ever."""
     return rows_changed(

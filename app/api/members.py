@@ -8,6 +8,7 @@ from app.api.calls import Body, Call, Operation, unknown
 from app.cards import people
 from app.cards import service as cards
 from app.cards.models import Card, Member
+from app.counter import leaving
 from app.errors import Conflict
 from app.ledger import service as ledger
 from app.outbox.service import Lane
@@ -70,7 +71,7 @@ def change_member(call: Call) -> Body:
 def erase(call: Call) -> None:
     """Forget the person; again changes nothing."""
     card = _locked(call)
-    if cards.erase(call.session, card.member, now=call.now):
+    if leaving.erase(call.session, card, now=call.now):
         call.record("member_erased", f"member:{card.member.public_id}")
 
 
@@ -159,6 +160,7 @@ OPERATIONS = (
         rule="/members/<member>",
         name="erase_member",
         summary="Erase the person; the ledger keeps its sums and both wallets void the card. Again: the same answer",
+        description="Loaded money is settled first: 409 stored_value_left says how much there is.",
         tag="members",
         scope="write",
         work=erase,

@@ -13,10 +13,21 @@ from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app import failpoints, idempotency
-from app.api import bodies, cards, document, members, offers, programmes, transactions, webhooks
+from app.api import (
+    bodies,
+    cards,
+    document,
+    gift_cards,
+    members,
+    offers,
+    programmes,
+    transactions,
+    value,
+    webhooks,
+)
 from app.api.calls import Call, Caller, Operation
 from app.api.limits import Buckets
-from app.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
+from app.errors import AppError, Forbidden, NotFound, TooManyRequests, Unauthorised
 from app.staff import rules
 from app.staff import service as staff
 from app.web import csrf, world
@@ -26,6 +37,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *cards.OPERATIONS,
     *transactions.OPERATIONS,
+    *value.OPERATIONS,
+    *gift_cards.OPERATIONS,
     *offers.OPERATIONS,
     *webhooks.OPERATIONS,
 )
@@ -135,19 +148,29 @@ def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) 
     if operation.prepare and not (key and _is_known(scope, key)):
         operation.prepare(parts.settings, body)
 
-    def work(session: Session) -> tuple[int, str, bool]:
+    def work(session: Session) -> tuple[int, str, bool] | AppError:
         earlier = idempotency.begin(session, scope, key, digest, now=now) if key else None
         if earlier is not None:
             return earlier.status, _opened(operation, earlier.answer), True
         _reached("sale.begun", operation)
         call = Call(session=session, now=now, settings=parts.settings, body=body, **values)
-        text = _text(operation.work(call))
+        try:
+            text = _text(operation.work(call))
+        except AppError as refusal:
+            if not refusal.commits:
+                raise
+            if key:
+                idempotency.forget(session, scope, key)
+            return refusal
         if key:
             idempotency.finish(session, scope, key, status=operation.status, answer=_kept(operation, text))
         _reached("sale.before_commit", operation)
         return operation.status, text, False
 
-    status, text, replayed = parts.database.transact(work)
+    outcome = parts.database.transact(work)
+    if isinstance(outcome, AppError):
+        raise outcome
+    status, text, replayed = outcome
     _reached("sale.committed", operation)
     return _answer(status, text, replayed=replayed)
 

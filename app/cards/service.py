@@ -56,28 +56,43 @@ def enrol(
     )
     _insert_member(session, member)
     set_consent(session, member, granted=consent, source=source, now=now)
-    card = Card(
-        programme=programme,
-        member=member,
-        tier_id=_first_tier(session, programme),
-        number=codes.new_number(),
-        serial=ids.unguessable(),
-        link=ids.unguessable(),
-        version=1,
-        modified_at=now.replace(microsecond=0),
+    return _new_card(session, programme, member, kind="loyalty", now=now)
+
+
+def enrol_anonymous(session: Session, programme: Programme, kind: str, *, source: str, now: datetime) -> Card:
+    """Make a card of *kind* (bearer or gift) that belongs to whoever shows it: its member is nobody."""
+    member = Member(
+        public_id=ids.public_id("mem"),
+        programme_id=programme.id,
+        language=programme.language,
+        source=source,
         created_at=now,
     )
-    session.add(card)
+    session.add(member)
     session.flush()
-    webhooks.announce(
-        session,
-        programme_id=programme.id,
-        kind=kinds.CARD_CREATED,
-        data={"member": member.public_id},
-        card=card,
-        now=now,
-    )
-    return card
+    return _new_card(session, programme, member, kind=kind, now=now)
+
+
+def make_personal(
+    session: Session, card: Card, person: Person, *, language: str, consent: bool, source: str, now: datetime
+) -> None:
+    """Give a locked card without a person to somebody: from now on it is a loyalty card, with all that it has.
+
+    Raises: Conflict `already_member`, if the e-mail or phone is known in the programme.
+    """
+    member = card.member
+    try:
+        with session.begin_nested():
+            member.email_index = people.email_digest(session, card.programme_id, person.email)
+            member.phone_index = people.phone_digest(session, card.programme_id, person.phone)
+            member.sealed, member.language = people.seal(session, person), language
+    except IntegrityError as problem:
+        raise _already_member() from problem
+    set_consent(session, member, granted=consent, source=source, now=now)
+    card.kind = "loyalty"
+    card.tier_id = card.tier_id or _first_tier(session, card.programme)
+    session.flush()
+    touch(session, card, lane=Lane.URGENT, now=now)
 
 
 def set_consent(
@@ -216,6 +231,26 @@ def _with_all() -> Any:
     )
 
 
+def _new_card(session: Session, programme: Programme, member: Member, *, kind: str, now: datetime) -> Card:
+    card = Card(
+        programme=programme,
+        member=member,
+        tier_id=_first_tier(session, programme) if kind != "gift" else None,
+        number=codes.new_number(),
+        serial=ids.unguessable(),
+        link=ids.unguessable(),
+        version=1,
+        modified_at=now.replace(microsecond=0),
+        created_at=now,
+        kind=kind,
+    )
+    session.add(card)
+    session.flush()
+    about = {"member": member.public_id}
+    webhooks.announce(session, programme_id=programme.id, kind=kinds.CARD_CREATED, data=about, card=card, now=now)
+    return card
+
+
 def _first_tier(session: Session, programme: Programme) -> int | None:
     query = select(Tier.id).where(Tier.programme_id == programme.id, Tier.threshold_minor == 0)
     return session.scalars(query.order_by(Tier.position)).first()
@@ -226,9 +261,11 @@ def _insert_member(session: Session, member: Member) -> None:
         with session.begin_nested():
             session.add(member)
     except IntegrityError as problem:
-        raise Conflict(
-            "already_member", "Somebody with this e-mail address or phone number is a member already."
-        ) from problem
+        raise _already_member() from problem
+
+
+def _already_member() -> Conflict:
+    return Conflict("already_member", "Somebody with this e-mail address or phone number is a member already.")
 
 
 def _suppress(session: Session, programme_id: int, digest: str, now: datetime) -> None:
