@@ -141,7 +141,7 @@ class History:
         card = booked.card
         moving.move_on(
             self.session, card_id=card.id, version=card.version + 1, modified_at=card.modified_at,
-            qualifying_minor=0, tier_id=None, seq=card.seq, hash=card.hash, lane=Lane.URGENT, now=self.now,
+            qualifying_minor=0, spent_minor=0, tier_id=None, seq=card.seq, hash=card.hash, lane=Lane.URGENT, now=self.now,
         )  # fmt: skip
 
     def _write_last(self, booked: list[Booked]) -> None:

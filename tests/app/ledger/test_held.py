@@ -36,7 +36,8 @@ def test_a_held_card_says_all_that_decides_about_its_points(any_world: World, ho
         found = hold(session, card)
 
     assert (found.id, found.number, found.status, found.version) == (card.id, card.number, "active", 2)
-    assert (found.currency, found.earn_points, found.earn_per_minor) == ("TRY", 1, 1000)
+    assert (found.currency, found.timezone, found.spent_minor) == ("TRY", "Europe/Istanbul", 250_000)
+    assert '"per": "10.00"' in found.rules.text
     assert (found.balance, found.deficit, found.qualifying_minor) == (250, 0, 250_000)
     assert found.tier is not None
     assert (found.tier.name, found.next_threshold_minor) == ("Silver", 600_000)
@@ -107,4 +108,4 @@ def test_a_sale_is_a_handful_of_statements(any_world: World) -> None:
         sales.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
 
     lock = 0 if any_world.database.is_sqlite else 1
-    assert len(seen) == 7 + lock, seen
+    assert len(seen) == 9 + lock, seen
