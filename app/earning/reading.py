@@ -12,6 +12,7 @@ from app.earning.rules import Expiry, Policy, Products, Rule, RuleSet, Stacking,
 from app.errors import AppError, Sentence, Unprocessable
 
 RULES_MAX = 100
+WINDOWS_MAX = 10
 NAME_MAX = 60
 POINTS_MAX = 10**6
 FACTOR_MAX = 100
@@ -148,7 +149,7 @@ def _rules(top: _Reader) -> list[Rule]:
 def _common(reader: _Reader, *own: str, limited: bool = False) -> dict[str, Any]:
     reader.only_knows(*COMMON, *own)
     name = reader.raw.get("name")
-    if not isinstance(name, str) or not 0 < len(name.strip()) <= NAME_MAX:
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= NAME_MAX or not name.isprintable():
         reader.fault("name", "A rule has a name that people read on their receipts, of 1 to 60 characters.")
         name = ""
     when = _when(reader.inner("when"))
@@ -166,8 +167,8 @@ def _products(reader: _Reader) -> Products:
 def _when(reader: _Reader) -> When:
     reader.only_knows(*WHEN)
     raw = reader.raw.get("windows", [])
-    if not isinstance(raw, list):
-        reader.fault("windows", "This is a list of windows.")
+    if not isinstance(raw, list) or len(raw) > WINDOWS_MAX:
+        reader.fault("windows", Sentence("This is a list of at most %(most)s windows.", most=WINDOWS_MAX))
         raw = []
     found = [windows.parse(one, f"{reader.where}windows.{at}", reader.errors) for at, one in enumerate(raw)]
     return When(

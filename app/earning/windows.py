@@ -1,5 +1,6 @@
 """When a rule holds: weekdays, hours and dates by the store's clock."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -9,6 +10,8 @@ from app import localtime
 from app.errors import Sentence
 
 WEEKDAYS = range(1, 8)
+# no seconds and no offset: a rule holds by the clock on the store's wall
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", flags=re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +32,15 @@ class Window:
         local = localtime.wall_clock(at, zone)
         today, yesterday = local.date(), local.date() - timedelta(days=1)
         if self.start < self.end:
-            return self._on(today) and self.start <= local.time() < self.end
+            return self.opens_on(today) and self.start <= local.time() < self.end
         if self.start == self.end:
-            return self._on(today)
-        return (self._on(today) and local.time() >= self.start) or (self._on(yesterday) and local.time() < self.end)
+            return self.opens_on(today)
+        return (self.opens_on(today) and local.time() >= self.start) or (
+            self.opens_on(yesterday) and local.time() < self.end
+        )
 
-    def _on(self, day: date) -> bool:
+    def opens_on(self, day: date) -> bool:
+        """Whether its hours begin on this day."""
         first, last = self.first_on or date.min, self.last_on or date.max
         return day.isoweekday() in self.weekdays and first <= day <= last
 
@@ -70,11 +76,12 @@ def _weekdays(raw: Any, where: str, errors: dict[str, str]) -> frozenset[int]:
 
 
 def _time(raw: Any, where: str, errors: dict[str, str]) -> time:
-    try:
-        return time.min if raw is None else time.fromisoformat(str(raw))
-    except ValueError:
-        errors[where] = "Write the time as hours and minutes, such as 17:00."
+    if raw is None:
         return time.min
+    if isinstance(raw, str) and CLOCK.fullmatch(raw):
+        return time.fromisoformat(raw)
+    errors[where] = "Write the time as hours and minutes, such as 17:00."
+    return time.min
 
 
 def _date(raw: Any, where: str, errors: dict[str, str]) -> date | None:

@@ -1,0 +1,151 @@
+"""Publishing rules: each change is a new version with a start; what was published is never changed."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import money
+from app.cards.models import Programme
+from app.earning import reading, rules, versions
+from app.earning.models import RuleVersion
+from app.earning.rules import RuleSet, When
+from app.errors import Conflict, Sentence, Unprocessable
+
+NOTE_MAX = 200
+
+
+def publish(
+    session: Session,
+    programme: Programme,
+    raw_rules: object,
+    *,
+    starts_at: datetime | None,
+    note: str,
+    by: str,
+    now: datetime,
+    based_on: int | None = None,
+) -> RuleVersion:
+    """Write a new version of a programme's rules, which holds from *starts_at* on (None: from now on).
+
+    Versions that would have begun later than it never will: the highest number that has begun holds. Sales that were
+    booked keep the version they were booked by.
+
+    Args:
+        by: who, as the audit log names them.
+        based_on: the number of the version that the author has seen last; None to publish over any.
+
+    Raises: Unprocessable `invalid_rules` with a sentence for each fault, also for a start in the past; Conflict
+    `rules_changed`, if somebody published in the meantime.
+    """
+    ruleset = reading.read(raw_rules, programme.currency)
+    starts_at = starts_at or now
+    errors = _problems(starts_at, note, now)
+    if errors:
+        raise Unprocessable("invalid_rules", " ".join(errors.values()), errors=errors)
+    row = session.get_one(Programme, programme.id, with_for_update=True, populate_existing=True)
+    if based_on is not None and based_on != row.rules_number:
+        raise Conflict(
+            "rules_changed", "Somebody published other rules in the meantime. Compare with them, then publish again."
+        )
+    row.rules_number += 1
+    version = RuleVersion(
+        programme_id=row.id,
+        number=row.rules_number,
+        starts_at=starts_at,
+        rules=json.dumps(raw_rules, ensure_ascii=False, separators=(",", ":")),
+        note=note.strip(),
+        created_by=by,
+        created_at=now,
+    )
+    session.add(version)
+    session.flush()
+    if starts_at <= now:
+        _promise(row, ruleset)
+    return version
+
+
+def published(session: Session, programme: Programme) -> list[RuleVersion]:
+    """All versions of a programme's rules, the newest first."""
+    query = select(RuleVersion).where(RuleVersion.programme_id == programme.id)
+    return list(session.scalars(query.order_by(RuleVersion.number.desc())))
+
+
+def holding(session: Session, programme: Programme, *, now: datetime) -> RuleVersion:
+    """The version that holds now."""
+    return session.get_one(RuleVersion, versions.at(session, programme.id, programme.currency, now).id)
+
+
+def superseded(found: list[RuleVersion], *, starts_at: datetime, now: datetime) -> list[RuleVersion]:
+    """Which of the versions that have not begun never would, if another began at *starts_at*."""
+    return [one for one in found if one.starts_at > now and one.starts_at >= starts_at]
+
+
+def raw(version: RuleVersion) -> dict[str, Any]:
+    """A version's rules as they were sent."""
+    found: dict[str, Any] = json.loads(version.rules)
+    return found
+
+
+def ruleset(version: RuleVersion, currency: str) -> RuleSet:
+    """A version's rules as values."""
+    return versions.read(version.rules, currency)
+
+
+def keep_promises(session: Session, *, now: datetime) -> int:
+    """Let programmes promise to new members what their present rules give; how many promised something else.
+
+    For versions that began since they were published; doing it twice, or late, comes to the same.
+    """
+    changed = 0
+    for programme in session.scalars(select(Programme)).all():
+        promised = _of(versions.at(session, programme.id, programme.currency, now).rules)
+        if promised is not None and promised != (programme.earn_points, programme.earn_per_minor):
+            programme.earn_points, programme.earn_per_minor = promised
+            changed += 1
+    return changed
+
+
+def _promise(programme: Programme, ruleset: RuleSet) -> None:
+    promised = _of(ruleset)
+    if promised is not None:
+        programme.earn_points, programme.earn_per_minor = promised
+
+
+def _of(ruleset: RuleSet) -> tuple[int, int] | None:
+    """What everybody gets at all times for every product: the first such rule."""
+    for rule in ruleset.rules:
+        if isinstance(rule, rules.Amount) and rule.only.is_all and rule.when == When():
+            return rule.points, rule.per_minor
+    return None
+
+
+def _problems(starts_at: datetime, note: str, now: datetime) -> Mapping[str, str]:
+    errors: dict[str, str] = {}
+    if starts_at < now:
+        errors["starts_at"] = "Rules begin now or later: sales that were booked keep the rules of their time."
+    if len(note.strip()) > NOTE_MAX or not note.strip().isprintable():
+        errors["note"] = Sentence("A note has at most %(most)s characters, in one line.", most=NOTE_MAX)
+    return errors
+
+
+def example(currency: str) -> dict[str, Any]:
+    """A real set of rules, for descriptions and tests."""
+    return {
+        "rules": [
+            {"kind": "amount", "name": "Purchases", "points": 1, "per": money.decimal_text(1000, currency)},
+            {
+                "kind": "multiplier",
+                "name": "Tuesday",
+                "factor": "2",
+                "when": {"windows": [{"weekdays": [2], "from": "17:00", "to": "19:00", "last_on": "2030-12-31"}]},
+            },
+            {"kind": "exclusion", "name": "Tobacco", "only": {"categories": ["tobacco"]}},
+            {"kind": "cap", "name": "Daily limit", "points": 500, "per": "day"},
+        ],
+        "stacking": "best",
+        "minimum": money.decimal_text(5000, currency),
+    }
