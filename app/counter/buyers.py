@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import localtime
 from app.cards import people
 from app.cards.models import Member
+from app.clubs import service as clubs
 from app.earning import budgets
 from app.earning.rules import Period
 from app.earning.sale import Buyer, Place
@@ -38,10 +39,11 @@ def buyer(session: Session, card: Held, version: Version, place: Place) -> Buyer
 
 
 def _who(session: Session, card: Held, place: Place) -> tuple[frozenset[str], frozenset[str]]:
-    """Segments are the member's attributes as "name=value"; occasions are days of their own."""
+    """Segments are the member's attributes as "name=value" and clubs as "club:slug"; occasions are days of their own."""
     member = session.get_one(Member, card.member_id)
     today = localtime.wall_clock(place.at, place.zone).date()
     segments = frozenset(f"{name}={value}" for name, value in member.attributes.items())
+    segments |= clubs.segments(session, member.id, now=place.at)
     return segments, frozenset(_occasions(session, card, member, today, place.zone))
 
 

@@ -245,8 +245,8 @@ def test_a_reward_dies_at_the_end_of_its_local_day_also_before_the_sweep(world: 
     with pytest.raises(Conflict) as refused:
         bench.use()
 
-    assert refused.value.code == "already_used"  # refused, so nothing was swept either
-    assert bench.stands() == (0, 1, 0)
+    assert refused.value.code == "ended"
+    assert bench.stands() == (0, 1, 0)  # refused, so nothing was swept either
 
 
 def test_stamps_that_have_expired_fill_no_card_also_before_the_sweep(world: World) -> None:
