@@ -187,7 +187,13 @@ def segments(session: Session, member_id: int, *, now: datetime) -> frozenset[st
 def of_member(session: Session, member_id: int) -> list[ClubMembership]:
     """A member's memberships, also those that are over, the last to end first."""
     query = select(ClubMembership).where(ClubMembership.member_id == member_id)
-    return list(session.scalars(query.options(joinedload(ClubMembership.club)).order_by(ClubMembership.ends_at.desc())))
+    return list(
+        session.scalars(
+            query.options(joinedload(ClubMembership.club).joinedload(Club.programme)).order_by(
+                ClubMembership.ends_at.desc()
+            )
+        )
+    )
 
 
 def terms(session: Session, membership: ClubMembership) -> list[ClubTerm]:
@@ -240,7 +246,8 @@ def _locked(session: Session, club: Club, card: Card) -> Card:
 
 def _of(session: Session, club: Club, card: Card) -> ClubMembership | None:
     query = select(ClubMembership).where(ClubMembership.club_id == club.id, ClubMembership.member_id == card.member_id)
-    query = query.options(joinedload(ClubMembership.club)).execution_options(populate_existing=True)
+    whole = joinedload(ClubMembership.club).joinedload(Club.programme)
+    query = query.options(whole).execution_options(populate_existing=True)
     return session.scalars(query).one_or_none()
 
 

@@ -39,7 +39,7 @@ def buyer(session: Session, card: Held, version: Version, place: Place) -> Buyer
 
 
 def _who(session: Session, card: Held, place: Place) -> tuple[frozenset[str], frozenset[str]]:
-    """Segments are the member's attributes as "name=value" and clubs as "club:slug"; occasions are days of their own."""
+    """Segments are attributes as "name=value" and clubs as "club:slug"; occasions are days of the member's own."""
     member = session.get_one(Member, card.member_id)
     today = localtime.wall_clock(place.at, place.zone).date()
     segments = frozenset(f"{name}={value}" for name, value in member.attributes.items())
