@@ -75,7 +75,7 @@ class Operation:
 
     `moves_points`: the Idempotency-Key is required and kept for ever. `refusals`: statuses besides those that every
     call of its kind may answer. `prepare` judges a new body where that takes the network, before any transaction.
-    `holds_secret`: the answer is kept sealed for who repeats the request.
+    `holds_secret`: the answer is kept sealed for who repeats the request. `asks`: it has a body and changes nothing.
     """
 
     method: str
@@ -94,6 +94,12 @@ class Operation:
     holds_secret: bool = False
     refusals: tuple[int, ...] = ()
     description: str = ""
+    asks: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change anything."""
+        return self.method != "GET" and not self.asks
 
 
 def unknown(what: str, name: str = "", *, field: str | None = None) -> NotFound:

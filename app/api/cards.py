@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from app import money
 from app.api import incoming, outgoing, shapes
 from app.api.calls import Body, Call, Operation, unknown
 from app.api.offers import offer_named
 from app.cards import codes
 from app.cards import service as cards
 from app.cards.models import Card, Store
-from app.counter import offering, rewarding, sales
+from app.counter import offering, rewarding
 from app.counter.moves import Actor, Done
-from app.counter.pricing import Sale
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger import service as ledger
@@ -53,26 +51,11 @@ def read_card(call: Call) -> Body:
     }
 
 
-def earn(call: Call) -> Body:
-    """Give the points of a sale."""
-    body = call.body
-    card = _held(call)
-    store = _store(call, body["store"])
-    sale = Sale(
-        amount_minor=money.minor_units(body["amount"], card.currency),
-        currency=body["currency"] or card.currency,
-        receipt=body["receipt"],
-        store=store,
-        occurred_at=body["at"],
-    )
-    return moved(sales.earn(call.session, card, sale, by=actor(call), now=call.now), store)
-
-
 def redeem(call: Call) -> Body:
     """Use up points, buy a reward or use an offer."""
     body = call.body
-    card = _held(call)
-    store = _store(call, body["store"])
+    card = held_card(call)
+    store = store_named(call, body["store"])
     told = {"by": actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
     if "points" in body:
         done = rewarding.redeem_points(call.session, card, body["points"], **told)
@@ -121,7 +104,7 @@ def _offers(call: Call, card: Card) -> list[Body]:
     ]
 
 
-def _held(call: Call) -> Held:
+def held_card(call: Call, *, locked: bool = True) -> Held:
     """The card of the address, locked, if the key may see it.
 
     Raises: NotFound `unknown_card`.
@@ -130,7 +113,7 @@ def _held(call: Call) -> Held:
     if number is None:
         raise unknown("card")
     try:
-        card = held.by_number(call.session, number)
+        card = held.by_number(call.session, number, locked=locked)
     except NotFound:
         raise unknown("card") from None
     if not call.caller.sees(card.programme_id):
@@ -138,7 +121,7 @@ def _held(call: Call) -> Held:
     return card
 
 
-def _store(call: Call, name: str | None) -> NamedStore | None:
+def store_named(call: Call, name: str | None) -> NamedStore | None:
     if name is None:
         return None
     found = call.session.execute(_STORE, {"name": name}).one_or_none()
@@ -164,19 +147,6 @@ OPERATIONS = (
         tag="cards",
         work=read_card,
         answer=outgoing.WholeCard,
-    ),
-    Operation(
-        method="POST",
-        rule="/cards/<number>/earn",
-        name="earn",
-        summary="Give the points of a sale",
-        tag="cards",
-        scope="write",
-        work=earn,
-        body=incoming.NewEarning,
-        answer=outgoing.Moved,
-        status=201,
-        moves_points=True,
     ),
     Operation(
         method="POST",

@@ -93,7 +93,7 @@ def spec_options() -> dict[str, Any]:
 def refusals(operation: Operation) -> tuple[int, ...]:
     """Every status besides success that a call may answer."""
     found = {*EVERY_CALL, *operation.refusals}
-    if operation.method != "GET":
+    if operation.writes:
         found |= set(EVERY_WRITE)
     if operation.body:
         found |= set(EVERY_BODY)
@@ -107,7 +107,7 @@ def refusals(operation: Operation) -> tuple[int, ...]:
 def headers(operation: Operation) -> dict[str, Any]:
     """The headers of a success."""
     found = {name: _header("integer", text) for name, text in RATE_HEADERS.items()}
-    if operation.method != "GET":
+    if operation.writes:
         found["Idempotency-Replayed"] = _header("string", "true, if this is the stored answer of an earlier request")
     return found
 
@@ -117,7 +117,7 @@ def parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if operation.query:
         found.append({"in": "query", "schema": operation.query})
-    if operation.method != "GET":
+    if operation.writes:
         text = "A new random value for each new request; the same value to repeat one"
         required = operation.moves_points
         found.append(

@@ -117,14 +117,6 @@ class MemberChange(Strict):
     attributes = Attributes(metadata=told("Replaces all attributes"))
 
 
-class NewEarning(Strict):
-    amount = Amount(required=True, metadata=told("What was paid, above zero", example="12.50"))
-    currency = optional(Text(longest=3, validate=[CURRENCY], load_default=None))
-    receipt = optional(Text(shortest=1, longest=100, load_default=None, metadata=told("Earns once in each store")))
-    store = optional(Text(shortest=1, longest=80, load_default=None, metadata=told("Id of the store")))
-    at = optional(Moment(load_default=None, metadata=told("When the sale took place, if it arrives late")))
-
-
 class NewRedemption(Strict):
     points = Whole(least=1, most=LARGEST_POINTS)
     reward = Text(shortest=1, longest=80, metadata=told("Id of the reward"))

@@ -21,6 +21,7 @@ from app.api import (
     members,
     offers,
     programmes,
+    sales,
     transactions,
     value,
     webhooks,
@@ -36,6 +37,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *programmes.OPERATIONS,
     *members.OPERATIONS,
     *cards.OPERATIONS,
+    *sales.OPERATIONS,
     *transactions.OPERATIONS,
     *value.OPERATIONS,
     *gift_cards.OPERATIONS,
@@ -80,8 +82,10 @@ def _view(operation: Operation) -> Callable[..., Response]:
             raise NotFound("not_found", "There is nothing at this address. Check it for a typing mistake.")
         asked = bodies.single(request.args.to_dict(flat=False)) if query else {}
         checked = bodies.loaded(query, asked, code="invalid_query") if query else {}
-        values = {"caller": caller, "query": checked, "path": path}
-        if operation.method == "GET":
+        values: dict[str, Any] = {"caller": caller, "query": checked, "path": path}
+        if operation.asks:
+            values["body"] = bodies.loaded(body, _json(request.get_data())) if body else {}
+        if not operation.writes:
             return _read(operation, values)
         return _write(operation, body, values)
 

@@ -107,15 +107,7 @@ def event(
 
 def _checked(session: Session, card: Card | Held, sale: Sale) -> Held:
     card = moves.usable(session, card, sale.store)
-    if sale.currency != card.currency:
-        text = f"This programme counts {card.currency}; the sale is in {sale.currency}."
-        raise Unprocessable("currency_mismatch", text, errors={"currency": text})
-    if sale.amount_minor <= 0:
-        text = "The amount of a sale is above zero."
-        raise Unprocessable("invalid_amount", text, errors={"amount": text})
-    if sale.lines and sum(line.paid_minor for line in sale.lines) != sale.amount_minor:
-        text = "The lines do not sum to the amount."
-        raise Unprocessable("lines_do_not_sum", text, errors={"lines": text})
+    pricing.checked(sale, card.programme_id, card.currency)
     return card
 
 
@@ -134,7 +126,7 @@ def _earning(card: Held, sale: Sale, priced: Priced) -> Earning:
     pending = timedelta(days=rules.pending_days)
     return Earning(
         points=found.points,
-        amount_minor=sale.amount_minor - found.discount_minor,
+        amount_minor=priced.paid_minor,
         currency=sale.currency,
         lines=_lines_of(sale.lines, found, found.lines),
         rule_version_id=priced.version.id,

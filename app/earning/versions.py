@@ -23,7 +23,7 @@ _RULES = table_of(RuleVersion)
 # the highest of those that have begun; a sale from before the first one is judged by the first
 _BEGUN = case((_RULES.c.starts_at <= bindparam("at", type_=_RULES.c.starts_at.type), 1), else_=0)
 _AT = (
-    select(_RULES.c.id, _RULES.c.starts_at, _RULES.c.rules)
+    select(_RULES.c.id, _RULES.c.number, _RULES.c.starts_at, _RULES.c.rules)
     .where(_RULES.c.programme_id == bindparam("programme_id"))
     .order_by(_BEGUN.desc(), case((_BEGUN == 1, -_RULES.c.number), else_=_RULES.c.number))
     .limit(1)
@@ -35,6 +35,7 @@ class Version:
     """One version of a programme's rules, read."""
 
     id: int
+    number: int
     starts_at: datetime
     rules: RuleSet
 
@@ -48,13 +49,13 @@ def read(text: str, currency: str) -> RuleSet:
 def at(session: Session, programme_id: int, currency: str, when: datetime) -> Version:
     """The version that holds in a programme at an instant."""
     row = session.execute(_AT, {"programme_id": programme_id, "at": when}).one()
-    return Version(id=row.id, starts_at=row.starts_at, rules=read(row.rules, currency))
+    return Version(id=row.id, number=row.number, starts_at=row.starts_at, rules=read(row.rules, currency))
 
 
 def by_id(session: Session, version_id: int, currency: str) -> Version:
     """The version by which a sale was booked."""
     row = session.get_one(RuleVersion, version_id)
-    return Version(id=row.id, starts_at=row.starts_at, rules=read(row.rules, currency))
+    return Version(id=row.id, number=row.number, starts_at=row.starts_at, rules=read(row.rules, currency))
 
 
 def create_programme(session: Session, draft: ProgrammeDraft, *, now: datetime) -> Programme:

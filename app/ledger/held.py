@@ -54,6 +54,7 @@ class HeldRules:
     """The last version of the programme's rules, which may begin in the future; `text` is its JSON."""
 
     id: int
+    number: int
     starts_at: datetime
     text: str = field(repr=False)
 
@@ -117,12 +118,14 @@ def by_id(session: Session, card_id: int) -> Held:
     return _held(session, "id", card_id)
 
 
-def by_number(session: Session, number: str) -> Held:
+def by_number(session: Session, number: str, *, locked: bool = True) -> Held:
     """Lock and read the card with that number, written as `cards.codes.normalise` does.
+
+    What is read without a lock may be asked about, and is not to be booked on.
 
     Raises: NotFound `unknown_card`.
     """
-    return _held(session, "number", number)
+    return _held(session, "number", number, locked=locked)
 
 
 def by_serial(session: Session, serial: str) -> Held:
@@ -183,8 +186,8 @@ def _asking(dialect: str, by: str) -> _Asking:
         select(
             CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.kind, CARD.c.number, CARD.c.serial, CARD.c.status,
             CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, CARD.c.spent_minor, CARD.c.seq, CARD.c.hash,
-            PROGRAMME.c.currency, PROGRAMME.c.timezone, RULES.c.id.label("rules_id"), RULES.c.starts_at,
-            RULES.c.rules, next_threshold.label("next_threshold_minor"),
+            PROGRAMME.c.currency, PROGRAMME.c.timezone, RULES.c.id.label("rules_id"),
+            RULES.c.number.label("rules_number"), RULES.c.starts_at, RULES.c.rules, next_threshold.label("next_threshold_minor"),
             TIER.c.id.label("tier_id"), TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num,
             TIER.c.multiplier_den, member_s.label("accounts"), programme_s.label("points_accounts"),
         )
@@ -204,10 +207,10 @@ _TIERS = select(
 ).where(TIER.c.programme_id == bindparam("programme_id"))  # fmt: skip
 
 
-def _held(session: Session, by: str, wanted: object) -> Held:
+def _held(session: Session, by: str, wanted: object, *, locked: bool = True) -> Held:
     dialect = session.get_bind().dialect.name
     asking = _asking(dialect, by)
-    if dialect == "postgresql":
+    if locked and dialect == "postgresql":
         session.execute(asking.lock, {"wanted": wanted})
     row = session.execute(asking.read, {"wanted": wanted}).one_or_none()
     if row is None:
@@ -226,7 +229,7 @@ def _held(session: Session, by: str, wanted: object) -> Held:
         spent_minor=row.spent_minor,
         currency=row.currency,
         timezone=row.timezone,
-        rules=HeldRules(id=row.rules_id, starts_at=row.starts_at, text=row.rules),
+        rules=HeldRules(id=row.rules_id, number=row.rules_number, starts_at=row.starts_at, text=row.rules),
         tier=_tier(row),
         next_threshold_minor=row.next_threshold_minor,
         seq=row.seq,
