@@ -149,7 +149,8 @@ class _Run:
         member.spent_minor += receipt.basket.amount_minor - found.discount_minor
         for period, first in periods.items():
             since, points = member.earned.get(period, (first, 0))
-            member.earned[period] = (first, (points if since == first else 0) + found.points)
+            if first >= since:  # a sale that arrived late counts in a period that is over
+                member.earned[period] = (first, (points if since == first else 0) + found.points)
         for cap in found.budgets:
             self.given[cap.name] += found.points
 
