@@ -9,6 +9,7 @@ from app.enrolment import routes as enrolment
 from app.marketing import routes as marketing
 from app.staff import routes as staff
 from app.till import routes as till
+from app.till.offline import routes as till_offline
 from app.wallets.apple import routes as apple
 from app.wallets.google import routes as google
 from app.world import World
@@ -22,7 +23,7 @@ def create_app(world: World) -> Flask:
     i18n.install(app)
     for room in (staff, enrolment, admin, api, apple, health):
         room.install(app)
-    for door in (till, marketing, google):
+    for door in (till, till_offline, marketing, google):
         app.register_blueprint(door.blueprint)
     web.trust_proxies(app)
     return app

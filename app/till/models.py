@@ -27,9 +27,10 @@ class OfflineRules(Base):
 class OfflineSale(Base):
     """Something a till kept while it had no connection, as it arrived; `client_id` is the till's own name for it.
 
-    `kind`: earn, stamp (one, on `stamp_card`), redeem (`points`). `made_at` is what the till's clock said. `cashier` made it, `sent_by` brought it here.
-    `status`: applied, duplicate, refused (with `reason`), dismissed. `flags` say what is odd about it: clock, twice,
-    loss. `is_open`: somebody should look at it. `lost` points were handed out that the card did not have.
+    `kind`: earn, stamp (one, on `stamp_card`), redeem (`points`). `made_at` is what the till's clock said. `cashier`
+    made it, `sent_by` brought it here. `status`: applied, duplicate, refused (with `reason`), dismissed. `flags` say
+    what is odd about it: clock, twice, allowance, loss. `is_open`: somebody should look at it. `lost` points were
+    handed out that the card did not have.
     """
 
     __tablename__ = "till_sale"

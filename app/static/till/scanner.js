@@ -23,6 +23,8 @@ const isText = (element) => element instanceof HTMLInputElement || element insta
 const SHORTEST = 6;
 const SAME_CODE_MS = 2000;
 const LATE_ENTER_MS = 400;
+const BLUETOOTH_MS = 100;
+const JITTER_MS = 20; // a Bluetooth scanner set to 100 ms is now and then a little later
 
 export class Wedge {
   // gapMs: the longest pause between two characters of one scan (50; up to 100 for Bluetooth).
@@ -37,8 +39,9 @@ export class Wedge {
   }
 
   setGap(gapMs) {
-    this.gapMs = Math.min(100, Math.max(10, gapMs));
-    this.silenceMs = Math.max(100, this.gapMs + 20);
+    this.gapMs = Math.min(BLUETOOTH_MS, Math.max(10, gapMs));
+    this.longestMs = this.gapMs === BLUETOOTH_MS ? BLUETOOTH_MS + JITTER_MS : this.gapMs;
+    this.silenceMs = Math.max(100, this.longestMs + 30);
   }
 
   reset() {
@@ -70,7 +73,7 @@ export class Wedge {
   }
 
   take(event, character) {
-    if (event.timeStamp - this.at > this.gapMs) this.begin();
+    if (event.timeStamp - this.at > this.longestMs) this.begin();
     this.text += character;
     this.at = event.timeStamp;
     clearTimeout(this.timer);
@@ -80,14 +83,24 @@ export class Wedge {
       this.putBack();
       this.onBegin();
     }
-    this.timer = setTimeout(() => this.finish(), this.silenceMs);
+    this.wait();
+  }
+
+  // A page that is busy hears keys late: silence counts only once every key that was pressed has been heard.
+  wait() {
+    this.timer = setTimeout(() => {
+      if (navigator.scheduling?.isInputPending?.()) this.wait();
+      else this.finish();
+    }, this.silenceMs);
   }
 
   begin() {
     this.reset();
-    const field = document.activeElement;
-    if (isText(field)) {
-      this.field = { element: field, value: field.value, from: field.selectionStart, to: field.selectionEnd };
+    const element = document.activeElement;
+    if (isText(element)) {
+      this.field = { element, value: element.value, from: element.selectionStart, to: element.selectionEnd };
+    } else if (element instanceof HTMLSelectElement) {
+      this.field = { element, value: element.value, from: null, to: null }; // letters choose among its options
     }
   }
 
