@@ -100,6 +100,7 @@ def join(session: Session, club: Club, card: Card, term: Term, *, by: str, now: 
     card = _locked(session, club, card)
     zone, today = club.programme.timezone, _today(club, now)
     since = term.since or today
+    _check_since(since, today)
     until = term.until or months_on(since, club.term_months)
     _check_term(term, since, until, today)
     membership = _of(session, club, card)
@@ -291,6 +292,12 @@ def _check(draft: ClubDraft) -> None:
         raise Unprocessable("invalid_club", " ".join(errors.values()), errors=errors)
 
 
+def _check_since(since: date, today: date) -> None:
+    if abs((since - today).days) > FURTHEST_DAYS:
+        text = "A membership starts within ten years of today."
+        raise Unprocessable("invalid_term", text, errors={"since": text})
+
+
 def _check_term(term: Term, since: date, until: date, today: date) -> None:
     errors: dict[str, str] = {}
     if until < since:
@@ -299,8 +306,6 @@ def _check_term(term: Term, since: date, until: date, today: date) -> None:
         errors["until"] = "This membership would be over already; choose a day in the future."
     elif (until - today).days > FURTHEST_DAYS:
         errors["until"] = "A membership ends within ten years."
-    if term.since is not None and abs((term.since - today).days) > FURTHEST_DAYS:
-        errors["since"] = "A membership starts within ten years."
     if len(term.reference) > LONGEST_REFERENCE or not texts.is_showable(term.reference):
         errors["reference"] = Sentence("A reference has at most %(most)s characters.", most=LONGEST_REFERENCE)
     if errors:
