@@ -16,12 +16,14 @@ from app import failpoints, idempotency
 from app.api import (
     bodies,
     cards,
+    clubs,
     document,
     gift_cards,
     members,
     offers,
     programmes,
     sales,
+    stamps,
     transactions,
     value,
     webhooks,
@@ -41,6 +43,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *transactions.OPERATIONS,
     *value.OPERATIONS,
     *gift_cards.OPERATIONS,
+    *stamps.OPERATIONS,
+    *clubs.OPERATIONS,
     *offers.OPERATIONS,
     *webhooks.OPERATIONS,
 )
