@@ -36,11 +36,11 @@ def pay(call: Call) -> Body:
             raise Unprocessable("invalid_basket", text, errors={"basket": text})
         of_basket = BonusPayment(
             amount_minor=amount, basket_minor=money.minor_units(body["basket"], card.currency, field="basket"),
-            currency=currency, in_part=body["partial"],
+            currency=currency, in_part=body["accept_partial"],
         )  # fmt: skip
         done = paying.pay_with_bonus(call.session, card, of_basket, **told)
         return moved(done, store, unit=bonus.unit(card.currency))
-    payment = Payment(amount_minor=amount, currency=currency, pin=body["pin"], in_part=body["partial"])
+    payment = Payment(amount_minor=amount, currency=currency, pin=body["pin"], in_part=body["accept_partial"])
     return moved(paying.pay(call.session, card, payment, **told), store)
 
 

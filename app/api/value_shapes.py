@@ -50,7 +50,7 @@ class NewPayment(Strict):
     receipt = optional(Text(shortest=1, longest=100, load_default=None))
     store = _store()
     pin = optional(Text(longest=8, load_default=None, metadata=told("Asked for above the programme's limit")))
-    partial = YesNo(load_default=False, metadata=told("Whether to take what there is, if it is less"))
+    accept_partial = YesNo(load_default=False, metadata=told("Whether to take what there is, if it is less"))
     using = fields.String(
         load_default="stored",
         validate=[validate.OneOf(("stored", "bonus"), error="Pay with stored or bonus money.")],

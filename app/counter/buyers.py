@@ -17,6 +17,7 @@ from app.earning.sale import Buyer, Place
 from app.earning.versions import Version
 from app.ledger.held import POINTS, Held
 from app.ledger.models import Entry
+from app.value import bearer
 
 BIRTHDAY_NEARNESS_DAYS = 3
 
@@ -35,6 +36,7 @@ def buyer(session: Session, card: Held, version: Version, place: Place) -> Buyer
         spent_minor=card.spent_minor,
         carry=Fraction(account.carry) if account and rules.carry else Fraction(0),
         earned=_earned(session, card, version, place.at) if rules.periods - {Period.SALE} else {},
+        discount_left_minor=bearer.left_minor(session, card, place.at) if card.kind == "bearer" else None,
     )
 
 

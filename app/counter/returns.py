@@ -20,6 +20,8 @@ from app.ledger.models import Entry
 from app.ledger.reversals import OnDeficit, Returned
 from app.offers import service as offers
 from app.tiers import service as tiers
+from app.value import bearer
+from app.value import service as value
 
 UNDO_WINDOW = timedelta(minutes=10)
 WHOLE = Returned()
@@ -48,11 +50,15 @@ def reverse(
         raise Conflict("not_reversible", "This is a part of a sale; undo the sale.")
     told = moves.circumstance(card, by, now, store=store, note=reason)
     on_deficit = _on_deficit(session, original)
-    booked = reversals.reverse(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
+    if original.kind == "load":
+        booked = value.undo_load(session, card, original, by=told)
+    else:
+        booked = reversals.reverse(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
     after = booked.card
     if original.kind == "earn":
         after = _without_parts(session, after, original, booked, told, returned, on_deficit)
         after = _without_spend(session, after, original, booked, now)
+        bearer.give_back(session, card, original, booked.entry.id)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
     return moves.done(session, after, booked, now)

@@ -25,6 +25,7 @@ from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
 from app.ledger.service import Earning
 from app.tiers import service as tiers
+from app.value import bearer
 
 ATTEMPTS_AT_BUDGET = 5
 
@@ -48,8 +49,8 @@ def quote(session: Session, card: Card | Held, sale: Sale, *, now: datetime) -> 
 def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: datetime) -> Sold:
     """Give the points of a sale.
 
-    Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `currency_mismatch`, `invalid_amount`,
-    `lines_do_not_sum` or `wrong_store`.
+    Raises: Conflict `card_not_active`, `gift_card` or `duplicate_receipt`; Unprocessable `currency_mismatch`,
+    `invalid_amount`, `lines_do_not_sum` or `wrong_store`.
     """
     card = _checked(session, card, sale)
     priced = _reserved(session, card, sale, now)
@@ -59,6 +60,7 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     )  # fmt: skip
     booked = ledger.earn(session, card, _earning(card, sale, priced), by=told)
     budgets.note(session, booked.entry.id, priced.quote.budgets, priced.quote.points)
+    bearer.note(session, card, booked.entry.id, priced.quote.discount_minor, priced.occurred_at)
     after = _with_parts(session, booked, sale, priced, told)
     paid_minor = booked.entry.amount_minor or 0
     after = tiers.after_sale(
@@ -107,6 +109,8 @@ def event(
 
 def _checked(session: Session, card: Card | Held, sale: Sale) -> Held:
     card = moves.usable(session, card, sale.store)
+    if card.kind == "gift":
+        raise Conflict("gift_card", "A gift card pays and earns nothing; scan the customer's own card for that.")
     pricing.checked(sale, card.programme_id, card.currency)
     return card
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app import localtime
 from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.cards.people import Person
@@ -15,6 +16,8 @@ from app.ledger import held as holding
 from app.ledger import merges
 from app.ledger.held import Held
 from app.outbox.service import Lane
+from app.tiers import service as tiers
+from app.tiers import standings
 from app.value import pins, stock
 
 
@@ -115,29 +118,35 @@ def _move(session: Session, source: Held, target: Held, *, by: Actor, now: datet
     leaving = moves.circumstance(source, by, now, note=f"to:{target.serial} {note}".strip())
     arriving = moves.circumstance(target, by, now, note=f"from:{source.serial} {note}".strip())
     merged = merges.merge(session, source, target, by_source=leaving, by_target=arriving)
-    if not merged.left:
-        for one in (source, target):
-            cards.touch(session, session.get_one(Card, one.id, populate_existing=True), lane=Lane.URGENT, now=now)
-        _carry_spend(session, source, target)
-        return
-    spent = replace(
-        merged.target,
-        qualifying_minor=target.qualifying_minor + source.qualifying_minor,
-        spent_minor=target.spent_minor + source.spent_minor,
-        tier=target.tier or source.tier,
-    )
+    after = _with_months(session, source, merged.target, now)
+    after = replace(after, spent_minor=target.spent_minor + source.spent_minor)
     closed = replace(merged.source, status="voided", qualifying_minor=0, spent_minor=0)
-    moves.done(session, closed, merged.left[-1], now)
-    moves.done(session, spent, merged.arrived[-1], now)
+    if merged.left:
+        moves.done(session, closed, merged.left[-1], now)
+        moves.done(session, after, merged.arrived[-1], now)
+        return
+    for one in (closed, after):
+        _write(session, one, now)
 
 
-def _carry_spend(session: Session, source: Held, target: Held) -> None:
-    old, new = (session.get_one(Card, one.id) for one in (source, target))
-    new.qualifying_minor += source.qualifying_minor
-    new.spent_minor += source.spent_minor
-    new.tier_id = new.tier_id or old.tier_id
-    old.qualifying_minor = old.spent_minor = 0
+def _with_months(session: Session, source: Held, target: Held, now: datetime) -> Held:
+    """The card with what the other one's sales count for tiers, month by month."""
+    _ladder, record = standings.of_card(session, source.id, source.programme_id)
+    for month, spend_minor, earned, visits in record.months:
+        at = localtime.start_of_day(month, source.timezone)
+        target = tiers.after_sale(
+            session, target, spend_minor=spend_minor, earned=earned, visits=visits, at=at, now=now
+        )
+    return target
+
+
+def _write(session: Session, card: Held, now: datetime) -> None:
+    """As `moves.done`, where no unit has moved."""
+    row = session.get_one(Card, card.id, populate_existing=True)
+    row.qualifying_minor, row.spent_minor = card.qualifying_minor, card.spent_minor
+    row.tier_id = card.tier.id if card.tier else None
     session.flush()
+    cards.touch(session, row, lane=Lane.URGENT, now=now)
 
 
 def _fresh(session: Session, card: Card) -> Card:

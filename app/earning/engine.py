@@ -14,7 +14,8 @@ from app.earning.sale import NEVER_EARN, Basket, Buyer, Line, Place
 from app.earning.sums import half_up, shared
 
 Reason = dict[str, Any]
-"""`code`: base, multiplier, bonus, bonus_money, excluded, minimum, cap, discount, by_points, time; and what is said."""
+"""What is said, by `code`: base, multiplier, bonus, bonus_money, excluded, minimum, cap, discount, discount_cap,
+by_points, time."""
 
 R = TypeVar("R", bound=Rule)
 
@@ -178,8 +179,16 @@ class _Reckoning:
             self.reasons.append(said)
         return [
             replace(part, paid_minor=part.paid_minor - less, discount_minor=less)
-            for part, less in zip(parts, best, strict=True)
+            for part, less in zip(parts, self._within_the_year(best), strict=True)
         ]
+
+    def _within_the_year(self, off: list[int]) -> list[int]:
+        """The same discount, or what is left of it for a card that may give only so much in a year."""
+        left = self.buyer.discount_left_minor
+        if left is None or sum(off) <= left:
+            return off
+        self.reasons.append({"code": "discount_cap"})
+        return shared(left, [Fraction(less) for less in off])
 
     def _off(self, rule: rules.Discount, rate: Fraction, parts: Sequence[_Part]) -> list[int]:
         exact = [

@@ -46,7 +46,7 @@ class Buyer:
     """Who buys: what rules may ask for. `spent_minor` is all that was spent before this sale.
 
     `carry`: the fraction of a point left over from the last sale. `earned`: points earned so far, by
-    `engine.period_key` of the caps.
+    `engine.period_key` of the caps. `discount_left_minor`: the most that rules may take off, None for any.
     """
 
     tier: str | None = None
@@ -57,6 +57,7 @@ class Buyer:
     spent_minor: int = 0
     carry: Fraction = Fraction(0)
     earned: Mapping[str, int] = field(default_factory=dict)
+    discount_left_minor: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Bonus money: a share of earlier sales, spent like points, up to a share of each basket."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -7,7 +8,8 @@ from fractions import Fraction
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from app.earning import rules, versions
+from app.earning import versions
+from app.earning.rules import BonusMoney, Rule
 from app.errors import Unprocessable
 from app.ledger import service as ledger
 from app.ledger.booking import Booked, Circumstance
@@ -56,9 +58,12 @@ def room(session: Session, card: Held, basket_minor: int, by: Circumstance) -> i
 
 def share(session: Session, card: Held, at: datetime) -> Fraction:
     """The largest share of a basket: as the rules say, the strictest of them; as usual where none speaks of it."""
-    found = versions.at(session, card.programme_id, card.currency, at).rules.rules
-    shares = [rule.max_share for rule in found if isinstance(rule, rules.BonusMoney)]
-    return min(shares, default=USUAL_SHARE)
+    return share_of(versions.at(session, card.programme_id, card.currency, at).rules.rules)
+
+
+def share_of(found: Sequence[Rule]) -> Fraction:
+    """The smallest share that rules of bonus money name, 30 % if there is none."""
+    return min((rule.max_share for rule in found if isinstance(rule, BonusMoney)), default=USUAL_SHARE)
 
 
 def _taken(session: Session, card: Held, by: Circumstance) -> int:

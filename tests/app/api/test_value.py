@@ -89,11 +89,11 @@ def test_a_payment_above_the_balance_is_offered_in_part(api: Api, gift: dict[str
     paid = api.post(path, {"amount": offer["errors"]["payable"]}).get_json()
 
     assert paid["balance"] == "0.00"
-    problem(api.post(path, {"amount": "1.00", "partial": True}), 422, "insufficient")
+    problem(api.post(path, {"amount": "1.00", "accept_partial": True}), 422, "insufficient")
 
 
 def test_a_part_is_taken_when_that_is_said_beforehand(api: Api, gift: dict[str, Any]) -> None:
-    paid = api.post(f"/cards/{gift['number']}/pay", {"amount": "600.00", "partial": True}).get_json()
+    paid = api.post(f"/cards/{gift['number']}/pay", {"amount": "600.00", "accept_partial": True}).get_json()
 
     assert (paid["transaction"]["amount"], paid["balance"]) == ("500.00", "0.00")
 
