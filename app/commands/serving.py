@@ -17,6 +17,7 @@ from granian.server.common import AbstractServer
 
 from app import logs, settings
 from app.alarms import service as alarms
+from app.clubs import keeping as clubs
 from app.counter import timekeeping
 from app.db import Database
 from app.delivery import nodes, sample, snapshots
@@ -28,6 +29,7 @@ from app.migrations.run import NEWER, is_current, is_newer, migrate
 from app.outbox.rules import Lane
 from app.processes import Child, draining, end_with_parent, keep_running
 from app.settings import Settings
+from app.stamps import keeping as stamps
 from app.vault import load_secret
 from app.wallets.apple.places import WAITING_PLACES
 from app.webhooks import deliver as webhooks
@@ -45,6 +47,8 @@ JOBS = (
     Job(name="expiry", every_s=60, work=timekeeping.expire_lots),
     Job(name="pending", every_s=60, work=timekeeping.activate_pending),
     Job(name="debts", every_s=3600, work=timekeeping.write_off_debts),
+    Job(name="stamp_cards", every_s=30, work=stamps.begin_and_end),
+    Job(name="clubs", every_s=60, work=clubs.drop_over),
     Job(name="seal", every_s=600, work=timekeeping.seal_entries),
 )
 

@@ -16,6 +16,7 @@ from app.enrolment import forms, joining, pages, remembered
 from app.enrolment.assets.routes import blueprint as assets_blueprint
 from app.enrolment.card.routes import blueprint as card_blueprint
 from app.enrolment.forms import JoinForm
+from app.enrolment.gated.routes import blueprint as gated_blueprint
 from app.errors import NotFound, TooManyRequests, Unprocessable
 from app.wallets import drawing
 from app.web import world
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
     """Register the customers' pages and what every template may use."""
     app.register_blueprint(blueprint)
     app.register_blueprint(card_blueprint)
+    app.register_blueprint(gated_blueprint)
     app.register_blueprint(assets_blueprint)
     app.jinja_env.globals.update(
         **drawing.GLOBALS,

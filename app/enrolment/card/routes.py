@@ -13,7 +13,7 @@ from app import i18n
 from app.cards import codes, programmes
 from app.cards import service as cards
 from app.cards.models import Card, Programme, Store
-from app.enrolment import export, pages, remembered
+from app.enrolment import export, pages, remembered, stamped
 from app.errors import AppError, NotFound
 from app.ledger import service as ledger
 from app.offers.models import Offer
@@ -53,6 +53,9 @@ def my_card(link: str) -> Answer:
             programme, programmes.design_of(programme), cards.assets(db, programme.id), language
         )
         history = _history(db, card, language)
+        stamp_cards = stamped.stamp_lines(db, card, language, now=now)
+        clubs = stamped.club_lines(db, card, language, now=now)
+        gates = stamped.gate_lines(db, card, language, now=now)
         consent = card.member.marketing_consent
     with force_locale(language):
         text = render_template(
@@ -69,6 +72,9 @@ def my_card(link: str) -> Answer:
             offers=pages.offers(view, language),
             rewards=pages.rewards(view, language),
             history=history,
+            stamp_cards=stamp_cards,
+            clubs=clubs,
+            gates=gates,
             consent=consent,
             is_new=request.args.get("new") == "1",
             saved=request.args.get("saved") == "1",
