@@ -1,23 +1,20 @@
-"""Cards: read, earn, redeem."""
+"""Cards: read, earn."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from app.api import incoming, outgoing, shapes
+from app.api import outgoing, shapes
 from app.api.calls import Body, Call, Operation, unknown
-from app.api.offers import offer_named
 from app.cards import codes
 from app.cards import service as cards
 from app.cards.models import Card, Store
-from app.counter import offering, rewarding
 from app.counter.moves import Actor, Done
 from app.errors import NotFound
 from app.ledger import held
 from app.ledger import service as ledger
 from app.ledger.held import Held
 from app.offers import service as offers
-from app.rewards.models import Reward
 
 HISTORY = 20
 _STORE = select(Store.id, Store.programme_id, Store.public_id, Store.timezone).where(
@@ -49,21 +46,6 @@ def read_card(call: Call) -> Body:
         "offers": _offers(call, card),
         "transactions": shapes.transactions(call.session, history, card.number),
     }
-
-
-def redeem(call: Call) -> Body:
-    """Use up points, buy a reward or use an offer."""
-    body = call.body
-    card = held_card(call)
-    store = store_named(call, body["store"])
-    told = {"by": actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
-    if "points" in body:
-        done = rewarding.redeem_points(call.session, card, body["points"], **told)
-    elif "reward" in body:
-        done = rewarding.redeem_reward(call.session, card, _reward(call, body["reward"]), **told)
-    else:
-        done = offering.redeem_offer(call.session, card, offer_named(call, body["offer"]), **told)
-    return moved(done, store)
 
 
 def seen(call: Call, number: str, *, field: str = "card") -> Card:
@@ -130,13 +112,6 @@ def store_named(call: Call, name: str | None) -> NamedStore | None:
     return NamedStore(**found._mapping)
 
 
-def _reward(call: Call, name: str) -> Reward:
-    found = call.session.scalars(select(Reward).where(Reward.public_id == name)).one_or_none()
-    if found is None or not call.caller.sees(found.programme_id):
-        raise unknown("reward", name)
-    return found
-
-
 OPERATIONS = (
     Operation(
         method="GET",
@@ -147,19 +122,5 @@ OPERATIONS = (
         tag="cards",
         work=read_card,
         answer=outgoing.WholeCard,
-    ),
-    Operation(
-        method="POST",
-        rule="/cards/<number>/redeem",
-        name="redeem",
-        summary="Use up points, buy a reward or use an offer",
-        description="Exactly one of points, reward and offer.",
-        tag="cards",
-        scope="write",
-        work=redeem,
-        body=incoming.NewRedemption,
-        answer=outgoing.Moved,
-        status=201,
-        moves_points=True,
     ),
 )

@@ -1,9 +1,8 @@
 """What bodies and queries may hold."""
 
 import re
-from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import RAISE, Schema, fields, validate
 
 from app.api.fields import (
     Amount,
@@ -117,30 +116,8 @@ class MemberChange(Strict):
     attributes = Attributes(metadata=told("Replaces all attributes"))
 
 
-class NewRedemption(Strict):
-    points = Whole(least=1, most=LARGEST_POINTS)
-    reward = Text(shortest=1, longest=80, metadata=told("Id of the reward"))
-    offer = Text(shortest=1, longest=80, metadata=told("Id of the offer"))
-    receipt = optional(Text(shortest=1, longest=100, load_default=None))
-    store = optional(Text(shortest=1, longest=80, load_default=None, metadata=told("Id of the store")))
-
-    @validates_schema(skip_on_field_errors=True)
-    def check_one(self, data: dict[str, Any], **_: Any) -> None:
-        given = [name for name in ("points", "reward", "offer") if name in data]
-        if len(given) != 1:
-            advice = "Send exactly one of points, reward and offer."
-            raise ValidationError({name: [advice] for name in given or ("points",)})
-
-
 class NewReversal(Strict):
     reason = Text(shortest=1, longest=500, required=True)
-
-
-class NewReward(Strict):
-    programme = Text(shortest=1, longest=80, required=True, metadata=told("Id or slug"))
-    name = Text(shortest=1, longest=100, required=True)
-    points = Whole(least=1, most=LARGEST_POINTS, required=True)
-    texts = TextsByLanguage(longest=100, load_default=dict, metadata=told("The name in other languages"))
 
 
 class OfferTexts(Strict):

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from app.api.fields import optional
+from app.ledger.models import KINDS
 
 
 def text(*, null: bool = False, **metadata: Any) -> fields.Field[Any]:
@@ -155,7 +156,7 @@ class Member(Person):
 
 class Transaction(Schema):
     id = text()
-    kind = one_of("earn", "spend", "offer", "reverse")
+    kind = one_of(*KINDS)
     card = text()
     points = whole()
     amount = money(null=True)
@@ -184,16 +185,6 @@ class Reversed(Transaction):
     transaction = fields.Nested(Transaction, required=True)
     balance = whole()
     tier = text(null=True)
-
-
-class Reward(Schema):
-    id = text()
-    programme = text()
-    name = text()
-    points = whole()
-    texts = texts()
-    active = fields.Boolean(required=True)
-    created_at = moment()
 
 
 class Offer(Schema):
@@ -269,5 +260,4 @@ ProgrammePage = pages_of(Programme)
 StorePage = pages_of(Store)
 MemberPage = pages_of(Member)
 TransactionPage = pages_of(Transaction)
-RewardPage = pages_of(Reward)
 OfferPage = pages_of(Offer)

@@ -1,4 +1,4 @@
-"""Programmes, their stores and their rewards."""
+"""Programmes and their stores."""
 
 from typing import Any
 
@@ -12,9 +12,6 @@ from app.cards.models import Programme, Store
 from app.cards.programmes import ProgrammeDraft, TierDraft
 from app.earning import versions
 from app.errors import Forbidden
-from app.rewards import catalogue
-from app.rewards.catalogue import RewardDraft
-from app.rewards.models import Reward
 
 
 def create_programme(call: Call) -> Body:
@@ -57,21 +54,6 @@ def list_stores(call: Call) -> Body:
     """The stores that the key may see."""
     query = select(Store, Programme.public_id).join(Programme, Programme.id == Store.programme_id)
     return listing.answer(call, "stores", query, Store, shapes.store)
-
-
-def create_reward(call: Call) -> Body:
-    """Put something that points buy into the catalogue."""
-    body = dict(call.body)
-    programme = call.programme(body.pop("programme"))
-    reward = catalogue.add(call.session, programme, RewardDraft(**body), now=call.now)
-    call.record("reward_created", f"reward:{reward.public_id}", points=reward.points)
-    return shapes.reward(reward, programme.public_id)
-
-
-def list_rewards(call: Call) -> Body:
-    """The rewards that the key may see."""
-    query = select(Reward, Programme.public_id).join(Programme, Programme.id == Reward.programme_id)
-    return listing.answer(call, "rewards", query, Reward, shapes.reward)
 
 
 def _draft(body: Body) -> ProgrammeDraft:
@@ -136,27 +118,5 @@ OPERATIONS = (
         work=list_stores,
         query=incoming.PageOfProgramme,
         answer=outgoing.StorePage,
-    ),
-    Operation(
-        method="POST",
-        rule="/rewards",
-        name="create_reward",
-        summary="Add a reward",
-        tag="rewards",
-        scope="write",
-        work=create_reward,
-        body=incoming.NewReward,
-        answer=outgoing.Reward,
-        status=201,
-    ),
-    Operation(
-        method="GET",
-        rule="/rewards",
-        name="list_rewards",
-        summary="List rewards",
-        tag="rewards",
-        work=list_rewards,
-        query=incoming.PageOfProgramme,
-        answer=outgoing.RewardPage,
     ),
 )

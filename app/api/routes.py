@@ -17,11 +17,16 @@ from app.api import (
     bodies,
     cards,
     clubs,
+    coupons,
     document,
+    earning,
     gift_cards,
+    holds,
+    ledger,
     members,
     offers,
     programmes,
+    rewards,
     sales,
     stamps,
     transactions,
@@ -37,9 +42,14 @@ from app.web import csrf, world
 
 OPERATIONS: tuple[Operation, ...] = (
     *programmes.OPERATIONS,
+    *earning.OPERATIONS,
     *members.OPERATIONS,
     *cards.OPERATIONS,
+    *holds.OPERATIONS,
+    *rewards.OPERATIONS,
+    *coupons.OPERATIONS,
     *sales.OPERATIONS,
+    *ledger.OPERATIONS,
     *transactions.OPERATIONS,
     *value.OPERATIONS,
     *gift_cards.OPERATIONS,
@@ -126,7 +136,8 @@ def _count(caller: Caller) -> None:
 
 
 def _limit_body() -> None:
-    request.max_content_length = bodies.BODY_BYTES
+    name = (request.endpoint or "").rpartition(".")[2]
+    request.max_content_length = next((one.body_bytes for one in OPERATIONS if one.name == name), bodies.BODY_BYTES)
 
 
 def _tell_limits(answer: Response) -> Response:

@@ -17,8 +17,10 @@ from app.delivery.reach import Reach
 from app.earning import words
 from app.ledger.models import Entry
 from app.offers.models import Offer
-from app.rewards.models import Reward
 from app.settings import Settings
+
+# entries whose note names the reward or the offer that they are about
+ABOUT = ("spend", "offer", "hold", "capture", "release")
 
 
 def moment(at: datetime) -> str:
@@ -107,7 +109,7 @@ def person(session: Session, row: Member, owner: str) -> Body:
 
 
 def transaction(row: Entry, *, number: str, store_id: str | None) -> Body:
-    kind, _, subject = row.note.partition(":") if row.kind in {"spend", "offer"} else ("", "", "")
+    kind, _, subject = row.note.partition(":") if row.kind in ABOUT else ("", "", "")
     return {
         "id": row.id,
         "kind": row.kind,
@@ -141,18 +143,6 @@ def store_ids(session: Session, ids: set[int]) -> dict[int, str]:
         return {}
     return {
         row.id: row.public_id for row in session.execute(select(Store.id, Store.public_id).where(Store.id.in_(ids)))
-    }
-
-
-def reward(row: Reward, owner: str) -> Body:
-    return {
-        "id": row.public_id,
-        "programme": owner,
-        "name": row.name,
-        "points": row.points,
-        "texts": row.texts,
-        "active": row.active,
-        "created_at": moment(row.created_at),
     }
 
 

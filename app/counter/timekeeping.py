@@ -21,9 +21,11 @@ from app.counter.moves import Actor
 from app.db import is_lock_timeout
 from app.errors import Busy
 from app.gate import Priority
-from app.ledger import expiry, held, holds, verify
+from app.ledger import expiry, held, holds, seals
 from app.ledger.booking import Booked
 from app.ledger.held import Held
+from app.rewards import goals
+from app.rewards import service as rewards
 from app.staff import audit
 from app.world import World
 
@@ -79,7 +81,7 @@ def write_off_debts(world: World) -> int:
 def seal_entries(world: World) -> int:
     """Seal the entries that are old enough; how many seals were made."""
     made = 0
-    while world.database.transact(lambda session: verify.seal(session, now=world.clock()), priority=Priority.BULK):
+    while world.database.transact(lambda session: seals.seal(session, now=world.clock()), priority=Priority.BULK):
         made += 1
     return made
 
@@ -137,12 +139,14 @@ def _end_holds(session: Session, card: Held, now: datetime) -> list[Booked]:
     by = moves.circumstance(card, TIME, now)
     for hold in holds.overdue(session, now=now, limit=HOLDS_AT_ONCE, card_id=card.id):
         booked = holds.let_go(session, card, hold, state="expired", by=by)
+        rewards.hold_ended(session, hold, now)
         card = booked.card
         done.append(booked)
     return done
 
 
 def _expire(session: Session, card: Held, now: datetime) -> list[Booked]:
+    goals.keep(session, card, now=now)
     return expiry.expire(session, card, now=now, by=moves.circumstance(card, TIME, now))
 
 

@@ -152,15 +152,17 @@ def due(session: Session, *, now: datetime, limit: int = 20) -> list[int]:
     return list(session.scalars(query.order_by(Slot.ends_at, Slot.id).limit(limit)))
 
 
-def owed(session: Session, slot_id: int, *, limit: int) -> list[Taking]:
+def owed(session: Session, slot_id: int, *, limit: int, booking: int | None = None) -> list[Taking]:
     """Bookings of a slot that is over, or was called off, whose price goes back: those who waited, and those who did
-    not come where the reward says so."""
+    not come where the reward says so. Of one *booking* alone, if it is named."""
     slot = session.get_one(Slot, slot_id, populate_existing=True)
     reward = session.get_one(Reward, slot.reward_id)
     states = ["waiting", "taken"] if slot.cancelled or reward.no_show == "give_back" else ["waiting"]
     query = select(Taking).where(
         Taking.slot_id == slot_id, Taking.state.in_(states), Taking.collected_at.is_(None), Taking.entry_id.is_not(None)
     )
+    if booking is not None:
+        query = query.where(Taking.id == booking)
     return list(session.scalars(query.order_by(Taking.id.desc()).limit(limit)))
 
 

@@ -35,6 +35,8 @@ class Lock:
 
 ACCOUNT = Growing(kind="sign_in_account", free=5, longest_s=300, forget_s=24 * 3600)
 ADDRESS = Growing(kind="sign_in_address", free=20, longest_s=300, forget_s=3600)
+# Ten wrong codes in ten minutes lock a terminal, and a person, for ten minutes: nobody may try codes out.
+WRONG_CODES = Lock(kind="wrong_code", limit=10, window_s=600, lock_s=600)
 
 
 def delay_s(policy: Growing, count: int) -> int:

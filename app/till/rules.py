@@ -4,13 +4,13 @@ import re
 from datetime import timedelta
 
 from app import money
-from app.staff.throttle import Lock
+from app.staff import throttle
 
 RECENT_WITHIN = timedelta(hours=12)
 LAST_ACTIONS = 5
+MOST_STAMPS = 500
 
-# Ten wrong codes in ten minutes lock a terminal, and a person, for ten minutes: nobody may try numbers out.
-WRONG_CODES = Lock(kind="wrong_code", limit=10, window_s=600, lock_s=600)
+WRONG_CODES = throttle.WRONG_CODES
 
 # A sale above this needs a manager. The unit of a currency says little about its worth, hence the exceptions.
 SALE_LIMIT = 10_000
