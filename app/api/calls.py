@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 
+from app.api.bodies import BODY_BYTES
 from app.cards import programmes
 from app.cards.models import Programme
 from app.errors import NotFound
@@ -76,6 +77,7 @@ class Operation:
     `moves_points`: the Idempotency-Key is required and kept for ever. `refusals`: statuses besides those that every
     call of its kind may answer. `prepare` judges a new body where that takes the network, before any transaction.
     `holds_secret`: the answer is kept sealed for who repeats the request. `asks`: it has a body and changes nothing.
+    `body_bytes`: the most that a body may have.
     """
 
     method: str
@@ -92,6 +94,7 @@ class Operation:
     moves_points: bool = False
     prepare: Callable[[Settings, Body], None] | None = None
     holds_secret: bool = False
+    body_bytes: int = BODY_BYTES
     refusals: tuple[int, ...] = ()
     description: str = ""
     asks: bool = False

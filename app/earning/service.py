@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import money
-from app.cards.models import Programme
+from app.cards.models import Programme, Store, Tier
 from app.earning import reading, rules, versions
 from app.earning.models import RuleVersion
 from app.earning.rules import RuleSet, When
@@ -41,11 +41,8 @@ def publish(
     Raises: Unprocessable `invalid_rules` with a sentence for each fault, also for a start in the past; Conflict
     `rules_changed`, if somebody published in the meantime.
     """
-    ruleset = reading.read(raw_rules, programme.currency)
     starts_at = starts_at or now
-    errors = _problems(starts_at, note, now)
-    if errors:
-        raise Unprocessable("invalid_rules", " ".join(errors.values()), errors=errors)
+    ruleset = checked(session, programme, raw_rules, starts_at=starts_at, note=note, now=now)
     row = session.get_one(Programme, programme.id, with_for_update=True, populate_existing=True)
     if based_on is not None and based_on != row.rules_number:
         raise Conflict(
@@ -66,6 +63,26 @@ def publish(
     if starts_at <= now:
         _promise(row, ruleset)
     return version
+
+
+def checked(
+    session: Session,
+    programme: Programme,
+    raw_rules: object,
+    *,
+    starts_at: datetime | None = None,
+    note: str = "",
+    now: datetime,
+) -> RuleSet:
+    """What would be published, as values; nothing is written.
+
+    Raises: Unprocessable `invalid_rules` with a sentence for each fault.
+    """
+    found = reading.read(raw_rules, programme.currency)
+    errors = {**_problems(starts_at or now, note, now), **_strangers(session, programme, found)}
+    if errors:
+        raise Unprocessable("invalid_rules", " ".join(errors.values()), errors=errors)
+    return found
 
 
 def published(session: Session, programme: Programme) -> list[RuleVersion]:
@@ -95,6 +112,12 @@ def ruleset(version: RuleVersion, currency: str) -> RuleSet:
     return versions.read(version.rules, currency)
 
 
+def store_names(session: Session, programme: Programme) -> dict[str, str]:
+    """The names of a programme's stores by their ids, as rules name them."""
+    rows = session.execute(select(Store.public_id, Store.name).where(Store.programme_id == programme.id))
+    return {row.public_id: row.name for row in rows}
+
+
 def keep_promises(session: Session, *, now: datetime) -> int:
     """Let programmes promise to new members what their present rules give; how many promised something else.
 
@@ -121,6 +144,21 @@ def _of(ruleset: RuleSet) -> tuple[int, int] | None:
         if isinstance(rule, rules.Amount) and rule.only.is_all and rule.when == When():
             return rule.points, rule.per_minor
     return None
+
+
+def _strangers(session: Session, programme: Programme, ruleset: RuleSet) -> dict[str, str]:
+    """Stores and tiers that this programme does not have."""
+    errors: dict[str, str] = {}
+    stores = set(session.scalars(select(Store.public_id).where(Store.programme_id == programme.id)))
+    tiers = session.execute(select(Tier.id, Tier.name).where(Tier.programme_id == programme.id)).all()
+    names = {f"tier_{row.id}" for row in tiers} | {row.name for row in tiers}
+    for number, rule in enumerate(ruleset.rules):
+        for what, wanted, there in (("stores", rule.when.stores, stores), ("tiers", rule.when.tiers, names)):
+            if unknown := sorted(wanted - there):
+                errors[f"rules.{number}.when.{what}"] = Sentence(
+                    "This programme has no %(name)s; take it out of the rule.", name=unknown[0][:60]
+                )
+    return errors
 
 
 def _problems(starts_at: datetime, note: str, now: datetime) -> Mapping[str, str]:
