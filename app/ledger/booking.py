@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import failpoints, ids, trace
 from app.db import insert_if_new, table_of
-from app.errors import Conflict, Unprocessable
+from app.errors import Conflict, Sentence, Unprocessable
 from app.ledger import chain
 from app.ledger.chain import Line
 from app.ledger.held import POINTS, Held, HeldAccount
@@ -142,9 +142,8 @@ def programme_s(session: Session, card: Held, unit: str, role: str) -> int:
 
 def insufficient(has: int, needs: int) -> Unprocessable:
     """The refusal of a spend, with the balance."""
-    return Unprocessable(
-        "insufficient", f"The card has {has}, this needs {needs}.", errors={"points": f"At most {has}."}
-    )
+    told = Sentence("Has %(has)s, needs %(needs)s.", has=has, needs=needs)
+    return Unprocessable("insufficient", told, errors={"points": Sentence("At most %(most)s.", most=has)})
 
 
 def carry_on(session: Session, card: Held, carry: str) -> Held:

@@ -1,7 +1,7 @@
 """Time-limited offers: made, opened and closed at their instants, and used at the till."""
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -153,17 +153,51 @@ def words(offer: Offer, language: str) -> tuple[str, str]:
 
 def refusal(session: Session, offer: Offer, card: Card, *, now: datetime) -> str | None:
     """Why this card cannot use the offer at this moment, as a code; None if it can. Server time decides."""
+    counts = offer.limit_per_card is not None
+    return refusal_after(offer, card, _uses(session, offer, card) if counts else 0, now=now)
+
+
+def refusal_after(offer: Offer, card: Card, uses: int, *, now: datetime) -> str | None:
+    """As `refusal`, for a card that has used the offer *uses* times."""
     if offer.state == "cancelled" or now >= offer.ends_at:
         return "ended"
     if now < offer.starts_at:
         return "not_started"
     if offer.programme_id != card.programme_id or card.status != "active" or not is_for(offer, card):
         return "not_eligible"
-    if offer.limit_per_card is not None and _uses(session, offer, card) >= offer.limit_per_card:
+    if offer.limit_per_card is not None and uses >= offer.limit_per_card:
         return "already_used" if offer.limit_per_card == 1 else "limit_reached"
     if offer.limit_total is not None and offer.used >= offer.limit_total:
         return "budget_spent"
     return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """How often a card has used an offer, and when and at which store it did so last."""
+
+    count: int
+    last_at: datetime
+    store_id: int | None
+
+
+def uses_by(session: Session, card_id: int, offers: Sequence[Offer]) -> dict[int, Use]:
+    """What a card has used of these offers, by the offer's id, in one statement; none is asked for no offers."""
+    if not offers:
+        return {}
+    counted = (
+        select(func.count().label("count"), func.max(Redemption.id).label("last"))
+        .where(
+            Redemption.card_id == card_id,
+            Redemption.offer_id.in_([offer.id for offer in offers]),
+            Redemption.reversed_at.is_(None),
+        )
+        .group_by(Redemption.offer_id)
+        .subquery()
+    )
+    query = select(Redemption.offer_id, counted.c.count, Redemption.at, Redemption.store_id)
+    rows = session.execute(query.join(counted, counted.c.last == Redemption.id))
+    return {offer: Use(count=count, last_at=at, store_id=store) for offer, count, at, store in rows}
 
 
 REFUSALS = {

@@ -72,13 +72,29 @@ const ACTIONS = {
   F1: () => document.getElementById("till-help").showPopover(),
   F2: () => ($("[data-code]") ?? $("[data-back]"))?.focus(),
   F3: () => $("[name=amount]")?.focus(),
-  F4: () => $("[data-pick]:not(:disabled)")?.focus(),
+  F4: () => $(".till-choices [data-pick]:not(:disabled)")?.focus(),
+  F6: () => $("[data-stamp]")?.click(),
+  F7: () => openStamps(),
   F8: () => $("[data-undo]:not(:disabled)")?.click(),
   F9: () => document.getElementById("till-switch")?.requestSubmit(),
   F10: () => document.getElementById("till-switch")?.requestSubmit(),
   F12: () => document.getElementById("till-help").showPopover(),
   Escape: () => back(),
 };
+
+function openStamps() {
+  const more = $("[data-stamps]");
+  if (!more) return;
+  more.open = true;
+  more.querySelector("[name=count]").focus();
+}
+
+function walk(by) {
+  const all = [...root.querySelectorAll("[data-pick]:not(:disabled)")];
+  const at = all.indexOf(document.activeElement);
+  if (at >= 0) all[(at + by + all.length) % all.length].focus();
+  return at >= 0;
+}
 
 function back() {
   if (camera.isOpen) camera.close();
@@ -89,9 +105,15 @@ function back() {
 window.addEventListener("keydown", (event) => {
   clearTimeout(picking);
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key in ACTIONS) {
+  if (event.shiftKey && event.key === "F8") {
     event.preventDefault();
-    ACTIONS[event.key]();
+    $("[data-return]")?.click();
+  } else if (event.key in ACTIONS) {
+    event.preventDefault();
+    // A key that is held down does its work once.
+    if (!event.repeat) ACTIONS[event.key]();
+  } else if ((event.key === "ArrowDown" && walk(1)) || (event.key === "ArrowUp" && walk(-1))) {
+    event.preventDefault();
   } else if (/^[1-9]$/.test(event.key) && !isTyping()) {
     // A digit may be the first character of a scan; wait until nothing follows.
     picking = setTimeout(() => pick(event.key), PICK_WAIT_MS);

@@ -2,75 +2,27 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import failpoints, idempotency
-from app.cards import codes, people
-from app.cards import service as cards
-from app.cards.models import Card
-from app.counter import offering, returns, rewarding, sales
+from app.counter import offering, returns, rewarding, sales, stamping
 from app.counter.moves import Done
-from app.counter.sales import Sale
-from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
-from app.ledger import held
-from app.ledger import service as ledger
-from app.ledger.held import Held
-from app.ledger.models import Entry, Reward
+from app.counter.pricing import Sale
+from app.errors import Conflict, Forbidden, NotFound, Unprocessable
+from app.ledger import held, holds, reversals
+from app.ledger.models import Entry
 from app.offers import service as offers
-from app.till import queries
+from app.rewards import catalogue
+from app.rewards.rules import Wish
+from app.stamps import service as stamps
+from app.till import returning
 from app.till.desk import Desk
-from app.till.forms import EarnForm, RedeemForm, UndoForm
-from app.till.rules import SERIAL, sale_limit_minor
-
-C = TypeVar("C", bound="Identified")
-REGION_BY_LANGUAGE = {"tr": "TR", "id": "ID"}
-PHONE_DIGITS = 9
-LONGEST_SEARCH = 254
-
-
-class Identified(Protocol):
-    """A card, as far as a till must know it to open it."""
-
-    @property
-    def serial(self) -> str: ...
-
-    @property
-    def status(self) -> str: ...
-
-
-def find(session: Session, desk: Desk, text: str) -> str:
-    """The serial of the card that was scanned or typed, or whose member has this e-mail address or phone number.
-
-    A text that cannot be a card number is answered without looking anything up.
-
-    Raises: Unprocessable `not_a_code` (nothing was looked up), NotFound `unknown_code`, Conflict `void_card`.
-    """
-    text = text.strip()
-    number = codes.normalise(text)
-    if number is not None:
-        wanted = {"number": number, "programme_id": desk.programme.id}
-        card: Identified | None = session.execute(queries.NUMBERED, wanted).one_or_none()
-    elif _is_contact(text):
-        card = _by_contact(session, desk, text)
-    else:
-        raise Unprocessable("not_a_code", "This is not a card code. Check it for a typing mistake.")
-    if card is None:
-        raise NotFound("unknown_code", "Card not found.")
-    return _active(card).serial
-
-
-def card_at(session: Session, desk: Desk, serial: str) -> Card:
-    """The card of a page's address.
-
-    Raises: NotFound `unknown_code`, also for another programme's card; Conflict `void_card`.
-    """
-    card = session.scalars(queries.card_of(desk.programme.id, serial)).one_or_none() if _is_serial(serial) else None
-    if card is None:
-        raise NotFound("unknown_code", "Card not found.")
-    return _active(card)
+from app.till.finding import entry_at, held_at
+from app.till.forms import EarnForm, HoldForm, RedeemForm, StampForm, UndoForm
+from app.till.returning import ReturnForm
+from app.till.rules import sale_limit_minor
 
 
 def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: datetime) -> str:
@@ -85,38 +37,73 @@ def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: date
         raise Forbidden("needs_manager", "This amount needs a manager.")
 
     def work() -> Done:
-        card = _held(session, desk, serial)
+        card = held_at(session, desk, serial)
         sale = Sale(amount_minor=amount, currency=desk.programme.currency, receipt=form.receipt, store=desk.store)
         return sales.earn(session, card, sale, by=desk.actor, now=now)
 
     return _once(session, desk, form.key, f"earn {serial} {amount} {form.receipt}", work, now=now)
 
 
-def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: datetime) -> str:
-    """Use points, a reward or an offer, and return the entry's id.
+def stamp(session: Session, desk: Desk, serial: str, form: StampForm, *, now: datetime) -> str:
+    """Give stamps and return the entry's id.
 
-    Raises: NotFound `unknown_reward` or `unknown_offer`; as `counter.rewarding.redeem_…`.
+    Raises: NotFound `unknown_stamp_card`; as `counter.stamping.stamp`.
     """
 
     def work() -> Done:
-        card = _held(session, desk, serial)
+        card = held_at(session, desk, serial)
+        return stamping.stamp(
+            session, card, stamps.by_id(session, form.stamp_card), form.count, by=desk.actor, now=now,
+            store=desk.store, is_manager=desk.manages,
+        )  # fmt: skip
+
+    return _once(session, desk, form.key, f"stamp {serial} {form.stamp_card} {form.count}", work, now=now)
+
+
+def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: datetime) -> str:
+    """Use points, a reward, the reward of a stamp card, or an offer; or hold a reward. Return the entry's id.
+
+    Raises: NotFound `unknown_reward`, `unknown_offer` or `unknown_stamp_card`; as `counter.rewarding`,
+    `counter.stamping.redeem_voucher` and `counter.offering.redeem_offer`.
+    """
+
+    def work() -> Done:
+        card = held_at(session, desk, serial)
+        by, store, receipt = desk.actor, desk.store, form.receipt
         if form.reward:
-            reward = _reward(session, desk, form.reward)
-            return rewarding.redeem_reward(
-                session, card, reward, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
-            )
+            reward = catalogue.by_public_id(session, desk.programme.id, form.reward)
+            give = rewarding.hold_reward if form.hold else rewarding.redeem_reward
+            wish = Wish(basket_minor=form.basket)
+            return give(session, card, reward, by=by, now=now, store=store, receipt=receipt, wish=wish)
         if form.offer:
             offer = offers.by_id(session, form.offer)
-            return offering.redeem_offer(
-                session, card, offer, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
-            )
-        points = form.points or 0
-        return rewarding.redeem_points(
-            session, card, points, by=desk.actor, now=now, store=desk.store, receipt=form.receipt
-        )
+            return offering.redeem_offer(session, card, offer, by=by, now=now, store=store, receipt=receipt)
+        if form.stamp_card:
+            full = stamps.by_id(session, form.stamp_card)
+            return stamping.redeem_voucher(session, card, full, by=by, now=now, store=store, receipt=receipt)
+        return rewarding.redeem_points(session, card, form.points or 0, by=by, now=now, store=store, receipt=receipt)
 
     body = f"redeem {serial} {form.points} {form.reward} {form.offer} {form.receipt}"
+    if form.stamp_card or form.hold:
+        body += f" {form.stamp_card} {form.hold}"
     return _once(session, desk, form.key, body, work, now=now)
+
+
+def end_hold(session: Session, desk: Desk, serial: str, form: HoldForm, *, now: datetime) -> str:
+    """Use up what was put aside, or let it go, and return the entry's id.
+
+    Raises: NotFound `unknown_hold`; as `counter.rewarding.capture` and `void`.
+    """
+
+    def work() -> Done:
+        card = held_at(session, desk, serial)
+        if holds.by_id(session, form.hold_id).card_id != card.id:
+            raise NotFound("unknown_hold", "There is no such hold.")
+        if form.capture:
+            return rewarding.capture(session, form.hold_id, None, by=desk.actor, now=now, store=desk.store)
+        return rewarding.void(session, form.hold_id, by=desk.actor, now=now)
+
+    return _once(session, desk, form.key, f"end hold {form.hold_id} {form.capture}", work, now=now)
 
 
 def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
@@ -128,9 +115,10 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
 
     def work() -> Done:
         entry = entry_at(session, desk, form.entry_id)
-        missing = missing_after_undo(session, entry)
+        held.by_id(session, entry.card_id)  # the lock: what is owed is decided on what nobody else can spend
+        missing = returning.owed_after(session, entry, entry.points)
         if missing and not form.confirmed and not _is_undone(session, entry):
-            raise Conflict("leaves_deficit", "Some of these points were spent.", errors={"missing": str(missing)})
+            raise _leaves_deficit(missing)
         return returns.undo_at_till(
             session, entry.id, by=desk.actor, is_manager=desk.manages, store=desk.store, now=now
         )
@@ -138,23 +126,32 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
     return _once(session, desk, form.key, f"undo {form.entry_id}", work, now=now)
 
 
-def entry_at(session: Session, desk: Desk, entry_id: str) -> Entry:
-    """An entry of this programme.
+def take_back(session: Session, desk: Desk, entry_id: str, form: ReturnForm, *, now: datetime) -> str:
+    """Return a sale or a part of it, and return the counter-entry's id.
 
-    Raises: NotFound `unknown_transaction`.
+    Raises: Conflict `leaves_deficit`, if the card would owe more than the cashier was shown; NotFound
+    `unknown_transaction`; as `counter.returns.reverse` and `ReturnForm.returned`.
     """
-    entry = session.get(Entry, entry_id)
-    if entry is None or entry.programme_id != desk.programme.id:
-        raise NotFound("unknown_transaction", "There is no such transaction.")
-    return entry
+
+    def work() -> Done:
+        entry = entry_at(session, desk, entry_id)
+        returned = form.returned
+        held.by_id(session, entry.card_id)
+        points = reversals.would_take(session, entry, returned)
+        missing = returning.owed_after(session, entry, points)
+        if missing > form.owed_shown:
+            raise _leaves_deficit(missing)
+        return returns.reverse(
+            session, entry.id, reason="returned at the till", by=desk.actor, now=now, store=desk.store,
+            returned=returned,
+        )  # fmt: skip
+
+    body = f"return {entry_id} {form.act} {sorted(form.pieces.items())} {form.amount}"
+    return _once(session, desk, form.key, body, work, now=now)
 
 
-def missing_after_undo(session: Session, entry: Entry) -> int:
-    """Points of an earn that were spent since, and would be owed after undoing it."""
-    if entry.kind != "earn":
-        return 0
-    card = session.get_one(Card, entry.card_id)
-    return max(0, entry.points - ledger.balance_of(session, card.member_id))
+def _leaves_deficit(missing: int) -> Conflict:
+    return Conflict("leaves_deficit", "Some of these points were spent.", errors={"missing": str(missing)})
 
 
 def _once(session: Session, desk: Desk, key: str, body: str, work: Callable[[], Done], *, now: datetime) -> str:
@@ -170,54 +167,5 @@ def _once(session: Session, desk: Desk, key: str, body: str, work: Callable[[], 
     return entry_id
 
 
-def _held(session: Session, desk: Desk, serial: str) -> Held:
-    """The card of a page's address, locked; refused as `card_at` does."""
-    unknown = NotFound("unknown_code", "Card not found.")
-    if not _is_serial(serial):
-        raise unknown
-    try:
-        card = held.by_serial(session, serial)
-    except NotFound:
-        raise unknown from None
-    if card.programme_id != desk.programme.id:
-        raise unknown
-    return _active(card)
-
-
-def _active(card: C) -> C:
-    if card.status != "active":
-        raise Conflict("void_card", "This card was replaced. Ask for the new one.")
-    return card
-
-
-def _reward(session: Session, desk: Desk, public_id: str) -> Reward:
-    wanted = select(Reward).where(Reward.public_id == public_id, Reward.programme_id == desk.programme.id)
-    reward = session.scalars(wanted).one_or_none()
-    if reward is None:
-        raise NotFound("unknown_reward", "There is no such reward.")
-    return reward
-
-
 def _is_undone(session: Session, entry: Entry) -> bool:
     return session.scalar(select(Entry.id).where(Entry.reverses_id == entry.id)) is not None
-
-
-def _is_serial(serial: str) -> bool:
-    return SERIAL.fullmatch(serial) is not None
-
-
-def _is_contact(text: str) -> bool:
-    if len(text) > LONGEST_SEARCH or not text.isprintable():
-        return False
-    digits = sum(c.isdigit() for c in text)
-    return "@" in text or (digits >= PHONE_DIGITS and all(c in "0123456789+()-./ " for c in text))
-
-
-def _by_contact(session: Session, desk: Desk, text: str) -> Card | None:
-    region = REGION_BY_LANGUAGE.get(desk.programme.language, "GB")
-    wanted = {"email": text} if "@" in text else {"phone": text}
-    try:
-        person = people.checked("-", region=region, **wanted)
-    except AppError:
-        raise Unprocessable("not_a_code", "This is not a card code. Check it for a typing mistake.") from None
-    return cards.by_contact(session, desk.programme, person)

@@ -9,7 +9,7 @@ from app.errors import NotFound, Unprocessable
 from app.ids import public_id
 from app.till import amounts
 from app.till.amounts import Ambiguous
-from app.till.rules import PUBLIC_ID
+from app.till.rules import MOST_STAMPS, PUBLIC_ID, SERIAL
 
 LONGEST_RECEIPT = 64
 
@@ -27,32 +27,80 @@ class EarnForm:
         """Raises: Unprocessable with `errors` for amount or receipt; BadRequest without a key."""
         chosen = form.get("minor", "")
         amount = _minor(chosen) if chosen else amounts.parse(form.get("amount", ""), programme.currency)
-        return cls(amount=amount, receipt=_receipt(form), key=idempotency.check_key(form.get("key")))
+        return cls(amount=amount, receipt=receipt_of(form), key=idempotency.check_key(form.get("key")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedeemForm:
-    """Points, or the public id of a reward or an offer: exactly one of them."""
+    """Points, or the public id of a reward, an offer or a full stamp card: exactly one. `hold`: only put it aside.
+
+    `basket`: the amount that stands in the amount field, minor units; None if there is none, or none that is clear.
+    """
 
     points: int | None
     reward: str | None
     offer: str | None
+    stamp_card: str | None
     receipt: str | None
+    basket: int | None
+    hold: bool
     key: str
 
     @classmethod
-    def parse(cls, form: Mapping[str, str]) -> "RedeemForm":
+    def parse(cls, form: Mapping[str, str], programme: Programme) -> "RedeemForm":
         """Raises: Unprocessable, NotFound, or BadRequest without a key."""
-        reward, offer = form.get("reward") or None, form.get("offer") or None
-        for name in filter(None, (reward, offer)):
-            check_id(name)
-        if reward and offer:
+        reserve = form.get("reserve") or None
+        reward, offer = reserve or form.get("reward") or None, form.get("offer") or None
+        stamp_card = form.get("stamp_card") or None
+        chosen = [check_id(name) for name in (reward, offer, stamp_card) if name]
+        if len(chosen) > 1:
             raise Unprocessable("invalid_choice", "Redeem one thing at a time.")
-        points = None if reward or offer else _points(form.get("points", ""))
-        receipt = _receipt(form)
         return cls(
-            points=points, reward=reward, offer=offer, receipt=receipt, key=idempotency.check_key(form.get("key"))
+            points=None if chosen else _points(form.get("points", "")),
+            reward=reward,
+            offer=offer,
+            stamp_card=stamp_card,
+            receipt=receipt_of(form),
+            basket=_basket(form.get("basket", ""), programme.currency),
+            hold=reserve is not None,
+            key=idempotency.check_key(form.get("key")),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldForm:
+    """A reservation, and whether it is used up (`capture`) or let go."""
+
+    hold_id: str
+    capture: bool
+    key: str
+
+    @classmethod
+    def parse(cls, form: Mapping[str, str]) -> "HoldForm":
+        """Raises: NotFound `unknown_hold`, or BadRequest without a key."""
+        hold_id = form.get("hold", "")
+        if not SERIAL.fullmatch(hold_id):
+            raise NotFound("unknown_hold", "There is no such hold.")
+        return cls(hold_id=hold_id, capture=form.get("act") != "let_go", key=idempotency.check_key(form.get("key")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StampForm:
+    """Stamps on a stamp card."""
+
+    stamp_card: str
+    count: int
+    key: str
+
+    @classmethod
+    def parse(cls, form: Mapping[str, str]) -> "StampForm":
+        """Raises: Unprocessable with `errors` for the count; NotFound, or BadRequest without a key."""
+        digits = "".join(form.get("count", "").split())
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 4) or not 1 <= int(digits) <= MOST_STAMPS:
+            sentence = "Stamps are a whole number above zero."
+            raise Unprocessable("invalid_stamps", sentence, errors={"count": sentence})
+        stamp_card = check_id(form.get("stamp_card", ""))
+        return cls(stamp_card=stamp_card, count=int(digits), key=idempotency.check_key(form.get("key")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +122,24 @@ class UndoForm:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class MoveForm:
+    """A sale that was booked on the wrong card, and the code of the right one."""
+
+    entry_id: str
+    code: str
+    key: str
+
+    @classmethod
+    def parse(cls, form: Mapping[str, str]) -> "MoveForm":
+        """Raises: NotFound, or BadRequest without a key."""
+        return cls(
+            entry_id=check_id(form.get("entry", "")),
+            code=form.get("code", ""),
+            key=idempotency.check_key(form.get("key")),
+        )
+
+
 def new_key() -> str:
     """A fresh idempotency key for a form that is about to be shown."""
     return public_id("key")
@@ -87,6 +153,18 @@ def check_id(text: str) -> str:
     if not PUBLIC_ID.fullmatch(text):
         raise NotFound("unknown_transaction", "There is no such transaction.")
     return text
+
+
+def receipt_of(form: Mapping[str, str]) -> str | None:
+    """The receipt number, None if there is none.
+
+    Raises: Unprocessable `invalid_receipt`.
+    """
+    text = form.get("receipt", "").strip()
+    if len(text) > LONGEST_RECEIPT or not text.isprintable():
+        sentence = "A receipt number has at most 64 characters."
+        raise Unprocessable("invalid_receipt", sentence, errors={"receipt": sentence})
+    return text or None
 
 
 def _minor(text: str) -> int:
@@ -103,9 +181,12 @@ def _points(text: str) -> int:
     return int(digits)
 
 
-def _receipt(form: Mapping[str, str]) -> str | None:
-    text = form.get("receipt", "").strip()
-    if len(text) > LONGEST_RECEIPT or not text.isprintable():
-        sentence = "A receipt number has at most 64 characters."
-        raise Unprocessable("invalid_receipt", sentence, errors={"receipt": sentence})
-    return text or None
+def _basket(text: str, currency: str) -> int | None:
+    """The amount beside a reward is a help, not the purpose: what cannot be read is as if it was not there."""
+    if not text.strip():
+        return None
+    try:
+        amount = amounts.parse(text, currency)
+    except Unprocessable:
+        return None
+    return amount if isinstance(amount, int) else None

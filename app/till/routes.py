@@ -3,7 +3,6 @@
 import dataclasses
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
@@ -11,32 +10,25 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import failpoints, money
-from app.cards.models import Card
 from app.errors import AppError, NotFound, Unprocessable
 from app.i18n import page_language
 from app.staff import audit, rules, throttle
 from app.staff.guards import current_staff, requires
-from app.till import actions, desk, screen
+from app.till import actions, desk, finding
 from app.till.amounts import Ambiguous
 from app.till.decode import code_in
 from app.till.desk import Desk
-from app.till.forms import EarnForm, RedeemForm, UndoForm
+from app.till.drawing import Asked, draw
+from app.till.finding import Found
+from app.till.forms import EarnForm, HoldForm, RedeemForm, StampForm, UndoForm, receipt_of
+from app.till.returning import ReturnForm
 from app.till.rules import FRAME_BYTES, WRONG_CODES
 from app.till.screen import Question, Screen
-from app.till.words import offer_refusal, sentence
 from app.web import world
 
+Work = Callable[[Session, Desk], str | Question]
+
 blueprint = Blueprint("till", __name__, url_prefix="/till")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What one request adds to the screen."""
-
-    serial: str | None = None
-    done: str | None = None
-    refusal: AppError | None = None
-    question: Question | None = None
 
 
 @blueprint.get("", strict_slashes=False)
@@ -49,19 +41,21 @@ def waiting() -> AnyResponse:
 @blueprint.get("/cards/<serial>")
 @requires(*rules.TILL)
 def card(serial: str) -> AnyResponse:
-    """A customer's card, open."""
-    return _screen(Asked(serial=serial))
+    """A customer's card, open, with what was done with it last."""
+    return _screen(Asked(serial=serial, done=request.args.get("done")))
 
 
 @blueprint.post("/scan")
 @requires(*rules.TILL)
 def scan() -> AnyResponse:
-    """Open the card that was scanned or typed."""
+    """Open the card that was scanned or typed, or the return of the sale whose receipt it was."""
     try:
-        serial = _found(request.form.get("code", ""))
+        found = _found(request.form.get("code", ""))
     except AppError as refusal:
         return _screen(Asked(refusal=refusal))
-    return _answer(Asked(serial=serial), url_for("till.card", serial=serial))
+    if found.sale:
+        return _answer(Asked(returning=found.sale), url_for("till.returns_sale", entry_id=found.sale))
+    return _answer(Asked(serial=found.serial), url_for("till.card", serial=found.serial))
 
 
 @blueprint.post("/cards/<serial>/earn")
@@ -73,16 +67,35 @@ def earn(serial: str) -> AnyResponse:
             return _which_amount(form.amount, here)
         return actions.earn(writing, here, serial, form, now=world().clock())
 
-    return _do(work, serial)
+    return _do(work, Asked(serial=serial))
 
 
 @blueprint.post("/cards/<serial>/redeem")
 @requires(*rules.TILL)
 def redeem(serial: str) -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
-        return actions.redeem(writing, here, serial, RedeemForm.parse(request.form), now=world().clock())
+        form = RedeemForm.parse(request.form, here.programme)
+        return actions.redeem(writing, here, serial, form, now=world().clock())
 
-    return _do(work, serial)
+    return _do(work, Asked(serial=serial), stays=True)
+
+
+@blueprint.post("/cards/<serial>/hold")
+@requires(*rules.TILL)
+def end_hold(serial: str) -> AnyResponse:
+    def work(writing: Session, here: Desk) -> str:
+        return actions.end_hold(writing, here, serial, HoldForm.parse(request.form), now=world().clock())
+
+    return _do(work, Asked(serial=serial), stays=True)
+
+
+@blueprint.post("/cards/<serial>/stamp")
+@requires(*rules.TILL)
+def stamp(serial: str) -> AnyResponse:
+    def work(writing: Session, here: Desk) -> str:
+        return actions.stamp(writing, here, serial, StampForm.parse(request.form), now=world().clock())
+
+    return _do(work, Asked(serial=serial), stays=True)
 
 
 @blueprint.post("/undo")
@@ -91,7 +104,54 @@ def undo() -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
         return actions.undo(writing, here, UndoForm.parse(request.form), now=world().clock())
 
-    return _do(work, None)
+    return _do(work, Asked())
+
+
+@blueprint.get("/returns")
+@requires(*rules.TILL)
+def returns() -> AnyResponse:
+    """Ask for the receipt of what comes back."""
+    return _screen(Asked(returning="", serial=request.args.get("card")))
+
+
+@blueprint.post("/returns")
+@requires(*rules.TILL)
+def returns_find() -> AnyResponse:
+    """Open the sale with that receipt number."""
+    serial = request.form.get("card", "")
+    try:
+        with world().database.reading() as reading:
+            sale = finding.sale_of(reading, _desk(reading), receipt_of(request.form), serial=serial)
+    except AppError as refusal:
+        return _screen(Asked(returning="", serial=serial or None, refusal=refusal, typed=request.form))
+    return _answer(Asked(returning=sale.id), url_for("till.returns_sale", entry_id=sale.id))
+
+
+@blueprint.get("/returns/<entry_id>")
+@requires(*rules.TILL)
+def returns_sale(entry_id: str) -> AnyResponse:
+    """A sale, line by line, to choose what comes back."""
+    return _screen(Asked(returning=entry_id))
+
+
+@blueprint.post("/returns/<entry_id>")
+@requires(*rules.TILL)
+def returns_submit(entry_id: str) -> AnyResponse:
+    """Show what goes with the pieces that were chosen, or take them back."""
+    asked = Asked(returning=entry_id, typed=request.form)
+    try:
+        with world().database.reading() as reading:
+            form = ReturnForm.parse(request.form, _desk(reading).programme.currency)
+    except AppError as refusal:
+        return _screen(dataclasses.replace(asked, refusal=refusal))
+    asked = dataclasses.replace(asked, chosen=form)
+    if form.act == "reckon":
+        return _screen(asked)
+
+    def work(writing: Session, here: Desk) -> str:
+        return actions.take_back(writing, here, entry_id, form, now=world().clock())
+
+    return _do(work, asked)
 
 
 @blueprint.post("/decode")
@@ -122,36 +182,50 @@ def store_submit() -> AnyResponse:
     return _store_page(is_wrong=True)
 
 
-def _do(work: Callable[[Session, Desk], str | Question], serial: str | None) -> AnyResponse:
-    """Run one action in one transaction and show its result, its question, or its refusal."""
-    database = world().database
+def _do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
+    """Run one action in one transaction and show its result, its question, or its refusal beside what was asked.
+
+    A purchase is the last thing that is done with a card; after anything else the card *stays* open for it.
+    """
+    database, asked = world().database, dataclasses.replace(asked, typed=request.form)
     try:
         with database.reading() as reading:
             here = _desk(reading)  # before the transaction, in which others wait
         outcome = database.transact(lambda writing: work(writing, here))
     except AppError as refusal:
         if refusal.code == "leaves_deficit":
-            missing = int(refusal.errors["missing"])
-            question = Question(kind="deficit", entry_id=request.form.get("entry", ""), missing=missing)
-            return _screen(Asked(question=question))
+            return _screen(_deficit_shown(asked, refusal))
         if refusal.code == "needs_manager":
             _note("limit_hit", refusal)
-        return _screen(Asked(serial=serial, refusal=refusal))
+        return _screen(dataclasses.replace(asked, refusal=refusal))
     if isinstance(outcome, Question):
-        return _screen(Asked(serial=serial, question=outcome))
+        return _screen(dataclasses.replace(asked, question=outcome))
     failpoints.reached("sale.committed")
+    if stays and asked.serial:
+        return _answer(
+            Asked(serial=asked.serial, done=outcome), url_for("till.card", serial=asked.serial, done=outcome)
+        )
     return _answer(Asked(done=outcome), url_for("till.waiting", done=outcome))
 
 
-def _found(code: str) -> str:
-    """The serial of the card with that code. Wrong ones are counted for the terminal and for the person."""
+def _deficit_shown(asked: Asked, refusal: AppError) -> Asked:
+    """A return shows what the card would owe beside its button; an undo, which has no page of its own, asks."""
+    if asked.returning is not None:
+        return asked
+    missing = int(refusal.errors["missing"])
+    question = Question(kind="deficit", entry_id=request.form.get("entry", ""), missing=missing)
+    return dataclasses.replace(asked, question=question)
+
+
+def _found(code: str) -> Found:
+    """The card with that code, or the sale. Wrong codes are counted for the terminal and for the person."""
     parts, now = world(), world().clock()
     subjects = (f"terminal:{_terminal()}", current_staff().actor)
     try:
         with parts.database.reading() as reading:
             for subject in subjects:
                 throttle.check_lock(reading, WRONG_CODES, subject, now=now)
-            return actions.find(reading, _desk(reading), code)
+            return finding.find(reading, _desk(reading), code)
     except NotFound as refusal:
         with parts.database.unit_of_work() as writing:
             counts = [throttle.count_failure(writing, WRONG_CODES, subject, now=now) for subject in subjects]
@@ -162,32 +236,19 @@ def _found(code: str) -> str:
 
 def _screen(asked: Asked) -> AnyResponse:
     """Draw the screen; a card that cannot be opened leaves the till waiting, with the reason."""
-    parts, language = world(), page_language()
+    parts = world()
     with parts.database.reading() as reading:
         here = desk.desk_of(reading, current_staff(), _chosen())
         if here is None:
             return redirect(url_for("till.store"), code=303)
-        opened, refusal = _open(reading, here, asked)
-        now = parts.clock()
-        drawn = Screen(
-            desk=here,
-            can_move=len(desk.places(reading, here.who)) > 1,
-            path=_path(opened, asked),
-            example=money.example(here.programme.currency),
-            customer=screen.customer_of(reading, here, opened, language=language, now=now) if opened else None,
-            result=screen.result_of(reading, here, asked.done, language=language, now=now) if asked.done else None,
-            last=screen.last_actions(reading, here, language=language, now=now),
-            question=asked.question,
-            refusal=sentence(refusal, here.programme.currency) if refusal else "",
-            errors={name: sentence(refusal, here.programme.currency) for name in refusal.errors} if refusal else {},
-            typed=request.form if refusal or asked.question else {},
-        )
+        can_move = len(desk.places(reading, here.who)) > 1
+        drawn, refusal = draw(reading, here, asked, can_move=can_move, language=page_language(), now=parts.clock())
     return _rendered(drawn, refusal)
 
 
 def _rendered(drawn: Screen, refusal: AppError | None) -> AnyResponse:
     template = "till/_screen.html" if _by_script() else "till/screen.html"
-    page = make_response(render_template(template, screen=drawn, staff=drawn.desk.who, why=offer_refusal))
+    page = make_response(render_template(template, screen=drawn, staff=drawn.desk.who, path=_path(drawn)))
     page.headers["X-Till-Screen"] = "1"
     page.headers["Permissions-Policy"] = "camera=(self)"
     if refusal is not None:
@@ -197,24 +258,20 @@ def _rendered(drawn: Screen, refusal: AppError | None) -> AnyResponse:
     return page
 
 
-def _open(reading: Session, here: Desk, asked: Asked) -> tuple[Card | None, AppError | None]:
-    if asked.serial is None:
-        return None, asked.refusal
-    try:
-        return actions.card_at(reading, here, asked.serial), asked.refusal
-    except AppError as problem:
-        return None, asked.refusal or problem
+def _path(drawn: Screen) -> str:
+    """The address at which this screen can be opened again."""
+    if drawn.returning is not None:
+        if drawn.returning.entry_id:
+            return url_for("till.returns_sale", entry_id=drawn.returning.entry_id)
+        return url_for("till.returns", card=drawn.returning.serial or None)
+    return (
+        url_for("till.card", serial=drawn.serial) if drawn.serial else url_for("till.waiting", done=drawn.done or None)
+    )
 
 
 def _answer(asked: Asked, address: str) -> AnyResponse:
     """A page is sent on, so that reloading repeats nothing; a script gets the next screen at once."""
     return _screen(asked) if _by_script() else redirect(address, code=303)
-
-
-def _path(opened: Card | None, asked: Asked) -> str:
-    if opened is not None:
-        return url_for("till.card", serial=opened.serial)
-    return url_for("till.waiting", done=asked.done)
 
 
 def _which_amount(found: Ambiguous, here: Desk) -> Question:

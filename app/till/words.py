@@ -3,7 +3,7 @@
 from flask_babel import gettext
 
 from app import money
-from app.errors import AppError
+from app.errors import AppError, Sentence
 from app.i18n import translate
 
 
@@ -14,7 +14,10 @@ def sentence(problem: AppError, currency: str) -> str:
         return str(gettext("Too many wrong codes. This till opens again in %(minutes)d min.", minutes=minutes))
     if problem.code == "invalid_amount":
         return str(gettext("Type the amount as %(example)s.", example=money.example(currency)))
-    return _sentences().get(problem.code) or translate(problem.public)
+    told = problem.public
+    if isinstance(told, Sentence) and told.values:  # it says how much is missing, or when; the general one does not
+        return translate(told)
+    return _sentences().get(problem.code) or translate(told)
 
 
 def offer_refusal(code: str) -> str:
@@ -35,6 +38,18 @@ def _sentences() -> dict[str, str]:
         "invalid_receipt": gettext("A receipt number has at most 64 characters."),
         "invalid_points": gettext("Points are a whole number above zero."),
         "insufficient": gettext("The card has too few points for this."),
+        "unknown_receipt": gettext("No sale with this receipt number here."),
+        "exceeds_original": gettext("More comes back than was bought, or it came back already."),
+        "other_card": gettext("This receipt belongs to another card."),
+        "unknown_line": gettext("This sale has no such line. Open the return again."),
+        "nothing_chosen": gettext("Choose what comes back."),
+        "hold_ended": gettext("The reservation is over. Choose the reward again."),
+        "unknown_hold": gettext("The reservation is over. Choose the reward again."),
+        "unknown_stamp_card": gettext("This stamp card is no longer offered."),
+        "invalid_stamps": gettext("Stamps are a whole number above zero."),
+        "outside_hours": gettext("Not valid at this hour."),
+        "min_spend": gettext("The basket is too small for this."),
+        "offline_not_allowed": gettext("Not without a connection."),
         "unknown_reward": gettext("This reward is no longer offered."),
         "unknown_offer": gettext("This offer is no longer there."),
         "not_eligible": gettext("This is not for this card."),

@@ -1,6 +1,14 @@
 // Sends the till's forms without leaving the page. The server draws every state; this puts it in place.
 
+import { fingers } from "./fingers.js";
 import { playDone, playRefused } from "./sound.js";
+
+const isAction = (target) => target.closest("button[type=submit], button:not([type]), a[data-till]");
+
+function hush(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
 
 const SHOW_WORK_MS = 300;
 const SLOW_MS = 3000;
@@ -13,7 +21,10 @@ export class Screen {
     this.queue = Promise.resolve();
     this.sending = 0;
     root.addEventListener("submit", (event) => this.submit(event));
+    // The second tap of a double tap would meet whatever has come under the finger meanwhile.
+    root.addEventListener("click", (event) => event.detail > 1 && isAction(event.target) && hush(event), { capture: true });
     root.addEventListener("click", (event) => this.follow(event));
+    fingers(root, (form) => this.reckon(form));
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.connected(navigator.onLine));
     window.addEventListener("popstate", () => window.location.reload());
     this.connected(navigator.onLine);
@@ -26,6 +37,8 @@ export class Screen {
     event.preventDefault();
     const body = new FormData(form, event.submitter);
     const method = form.method.toUpperCase();
+    // What a reward may pay depends on the purchase beside it.
+    if (form.dataset.basket !== undefined) body.set("basket", this.root.querySelector("[data-amount]")?.value ?? "");
     // The keys of a form are spent with its first sending; a second press repeats the same key and books nothing.
     this.send(form.action, method === "GET" ? {} : { method, body });
   }
@@ -45,7 +58,10 @@ export class Screen {
 
   async exchange(address, options) {
     const working = setTimeout(() => this.root.setAttribute("aria-busy", "true"), SHOW_WORK_MS);
-    const slow = setTimeout(() => this.say(this.root.dataset.slow), SLOW_MS);
+    const slow = setTimeout(() => {
+      this.say(this.root.dataset.slow);
+      this.tell("till:slow", { address, options });
+    }, SLOW_MS);
     this.sending += 1;
     try {
       const answer = await fetch(address, { ...options, headers: { "X-Requested-With": "fetch" } });
@@ -54,6 +70,7 @@ export class Screen {
     } catch {
       this.connected(false);
       this.offerAgain(address, options);
+      this.tell("till:lost", { address, options });
     } finally {
       clearTimeout(working);
       clearTimeout(slow);
@@ -92,20 +109,39 @@ export class Screen {
     this.root.dispatchEvent(new CustomEvent("till:arrived", { bubbles: true }));
   }
 
+  // What would go with the pieces that are chosen now; only that part is redrawn, so that nothing moves.
+  async reckon(form) {
+    const body = new FormData(form);
+    body.set("act", "reckon");
+    const asked = (this.reckoned = (this.reckoned ?? 0) + 1);
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const [fresh, old] = [page.getElementById("till-goes"), document.getElementById("till-goes")];
+      if (asked === this.reckoned && fresh && old) old.replaceWith(fresh);
+    } catch {
+      this.connected(false);
+    }
+  }
+
   countDown() {
     clearInterval(this.ticking);
-    const clock = this.root.querySelector("[data-seconds-left]");
-    if (!clock) return;
-    const endsAt = performance.now() + Number(clock.dataset.secondsLeft) * 1000;
-    const tick = () => {
-      const left = Math.max(0, Math.round((endsAt - performance.now()) / 1000));
-      clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-      if (left > 0) return;
-      clearInterval(this.ticking);
-      clock.closest("form")?.querySelector("button")?.setAttribute("disabled", "");
-    };
+    const clocks = [...this.root.querySelectorAll("[data-seconds-left]")].map((clock) => ({
+      clock,
+      endsAt: performance.now() + Number(clock.dataset.secondsLeft) * 1000,
+    }));
+    if (!clocks.length) return;
+    const tick = () => clocks.forEach(({ clock, endsAt }) => this.showLeft(clock, endsAt));
     tick();
     this.ticking = setInterval(tick, 1000);
+  }
+
+  showLeft(clock, endsAt) {
+    const left = Math.max(0, Math.round((endsAt - performance.now()) / 1000));
+    clock.textContent = left || !clock.dataset.over
+      ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
+      : clock.dataset.over;
+    if (!left) for (const button of clock.closest("form").querySelectorAll("[data-ends]")) button.disabled = true;
   }
 
   connected(yes) {
@@ -124,6 +160,11 @@ export class Screen {
     again.addEventListener("click", () => this.send(address, options));
     this.status.append(again);
     again.focus();
+  }
+
+  // What happens to requests, for whoever can help: `address` and `options` as they were given to `send`.
+  tell(name, detail) {
+    document.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
   say(text) {

@@ -1,5 +1,6 @@
 """Points, rewards and offers at the till."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -69,7 +70,7 @@ def test_more_points_than_there_are_cannot_be_used(till: Till, shop: Shop) -> No
     answer = till.redeem(shop.card, points="101")
 
     assert answer.status_code == 422
-    assert "too few points" in answer.text
+    assert "Has 100, needs 101." in answer.text
     assert shop.balance() == 100
 
 
@@ -119,7 +120,7 @@ def test_an_offer_is_used_as_often_as_it_allows(till: Till, shop: Shop) -> None:
 
     assert "Second cup free" in page
     assert again.status_code == 409
-    assert "used the offer already" in again.text
+    assert re.search(r"Used 2:00\sPM at Kadıköy\.", again.text)
     assert "disabled" in till.client.get(f"/till/cards/{shop.card.serial}").text
 
 
@@ -130,7 +131,7 @@ def test_an_offer_that_ended_since_the_page_was_drawn_is_refused(till: Till, sho
     answer = till.redeem(shop.card, offer=made.public_id)
 
     assert answer.status_code == 409
-    assert "has ended" in answer.text
+    assert re.search(r"Ended 4:00\sPM\.", answer.text)
 
 
 def test_a_repeated_redemption_is_answered_as_the_first_even_after_the_offer_ended(till: Till, shop: Shop) -> None:
