@@ -2,8 +2,18 @@
 
 import re
 from decimal import Decimal
+from functools import cache
 
-from babel.numbers import format_currency, get_currency_precision, is_currency
+from babel import Locale
+from babel.numbers import (
+    NumberPattern,
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    get_currency_symbol,
+    is_currency,
+    parse_pattern,
+)
 
 from app.errors import Sentence, Unprocessable
 
@@ -65,6 +75,32 @@ def shown(minor: int, currency: str, locale: str) -> str:
     amount = Decimal(minor).scaleb(-exponent(currency))
     text = str(format_currency(amount, currency, locale=locale.replace("-", "_")))
     return re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text)  # Babel leaves out the space that CLDR puts after "TRY"
+
+
+def brief(minor: int, currency: str, locale: str) -> str:
+    """As `shown`, but without decimals where they are all zero, and with the code behind the number where the language
+    has no sign for the currency: 1.900 ₺ in Turkish, 1,900 TRY in English."""
+    decimals = exponent(currency)
+    amount = Decimal(minor).scaleb(-decimals)
+    shown_decimals = 0 if amount == amount.to_integral_value() else decimals
+    if get_currency_symbol(currency, locale) == currency:
+        return f"{_pattern(locale, '', shown_decimals).apply(amount, locale)} {currency}"
+    pattern = _pattern(locale, "currency", shown_decimals)
+    return str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
+
+
+def grouped(number: int, locale: str) -> str:
+    """A whole number as people of that language read it."""
+    return str(format_decimal(number, locale=locale))
+
+
+@cache
+def _pattern(locale: str, kind: str, decimals: int) -> NumberPattern:
+    """How a language writes amounts, with so many decimals."""
+    known = Locale.parse(locale)
+    found = parse_pattern(known.currency_formats["standard"].pattern if kind else known.decimal_formats[None].pattern)
+    found.frac_prec = (decimals, decimals)
+    return found
 
 
 def _invalid(field: str, text: str) -> Unprocessable:

@@ -5,12 +5,16 @@ Every statement is built once: a sale runs two of them.
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, Text, bindparam, cast, func, select
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Executable, Text, bindparam, cast, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.cards.models import Programme, Tier
 from app.db import insert_into, table_of
@@ -32,10 +36,29 @@ _POLICY = (
 _WITH_POLICY = PROGRAMME.outerjoin(POLICY, POLICY.c.programme_id == PROGRAMME.c.id)
 _ITS = PROGRAMME.c.id == bindparam("programme_id")
 _RULES = select(PROGRAMME.c.timezone, *_POLICY).select_from(_WITH_POLICY).where(_ITS)
+_POLICIES = (
+    select(PROGRAMME.c.id, *_POLICY)
+    .select_from(_WITH_POLICY)
+    .where(PROGRAMME.c.id.in_(bindparam("ids", expanding=True)))
+)
 _STOOD = (
     STANDING.c.tier_id, STANDING.c.valid_to, STANDING.c.grace_to, STANDING.c.granted_tier_id, STANDING.c.granted_to,
     STANDING.c.due_on,
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A row of `card_standing` that was read as text."""
+
+    tier_id: int | None
+    valid_to: date | None
+    grace_to: date | None
+    granted_tier_id: int | None
+    granted_to: date | None
+    due_on: date | None = None
+
+
 _MONTHS_OF = select(MONTH).where(MONTH.c.card_id.in_(bindparam("ids", expanding=True)))
 _STANDINGS_OF = select(STANDING.c.card_id, *_STOOD).where(STANDING.c.card_id.in_(bindparam("ids", expanding=True)))
 
@@ -62,10 +85,15 @@ def ladder_of(session: Session, programme_id: int) -> Ladder:
     return Ladder(zone=row.timezone, policy=policy_from(row), tiers=tuple(tiers))
 
 
+def policies_of(session: Session, programme_ids: Collection[int]) -> dict[int, Policy]:
+    """The policies of programmes, by programme id."""
+    rows = session.execute(_POLICIES, {"ids": list(programme_ids)})
+    return {row.id: policy_from(row) for row in rows}
+
+
 def of_card(session: Session, card_id: int, programme_id: int) -> tuple[Ladder, Record]:
     """A card's record and its programme's ladder, in one statement."""
-    asking = _of_card(session.get_bind().dialect.name)
-    row = session.execute(asking, {"card_id": card_id, "programme_id": programme_id}).one()
+    row = session.execute(_OF_CARD, {"card_id": card_id, "programme_id": programme_id}).one()
     tiers = sorted(json.loads(row.tiers or "[]"), key=lambda tier: int(tier[2]))
     ladder = Ladder(
         zone=row.timezone,
@@ -75,8 +103,20 @@ def of_card(session: Session, card_id: int, programme_id: int) -> tuple[Ladder, 
             for one, name, threshold, num, den in tiers
         ),
     )
-    months = [(date.fromisoformat(month), *figures) for month, *figures in json.loads(row.month_rows or "[]")]
-    return ladder, record(ladder, row if row.stored else None, months)
+    return ladder, record(ladder, row if row.stored else None, _months_from(row.month_rows))
+
+
+def from_texts(ladder: Ladder, months: str | None, standing: str | None) -> Record:
+    """A record from what `texts_of` has read."""
+    stored = json.loads(standing) if standing else []
+    row = None
+    if stored:
+        tier_id, valid_to, grace_to, granted_tier_id, granted_to = stored[0]
+        row = _Row(
+            tier_id=tier_id, valid_to=_day(valid_to), grace_to=_day(grace_to),
+            granted_tier_id=granted_tier_id, granted_to=_day(granted_to),
+        )  # fmt: skip
+    return record(ladder, row, _months_from(months))
 
 
 def of_cards(session: Session, ladder: Ladder, card_ids: Collection[int]) -> dict[int, Record]:
@@ -123,33 +163,72 @@ def write(session: Session, ladder: Ladder, programme_id: int, records: Sequence
         session.execute(_write(session.get_bind().dialect.name), rows if len(rows) > 1 else rows[0])
 
 
-@cache
-def _of_card(dialect: str) -> Select[Any]:
-    month, tier = MONTH.c, TIER.c
-    months = _rows_as_text(
-        dialect,
-        [month.month, month.spend_minor, month.earned, month.visits],
-        month.card_id == bindparam("card_id"),
-    )
-    tiers = _rows_as_text(
-        dialect,
-        [tier.id, tier.name, tier.threshold_minor, tier.multiplier_num, tier.multiplier_den],
-        tier.programme_id == PROGRAMME.c.id,
-    )
-    mine = STANDING.c.card_id == bindparam("card_id")
-    columns = (months.label("month_rows"), tiers.label("tiers"), STANDING.c.card_id.label("stored"), *_STOOD)
-    return (
-        select(PROGRAMME.c.timezone, *_POLICY, *columns).select_from(_WITH_POLICY.outerjoin(STANDING, mine)).where(_ITS)
-    )
+class _Listed(FunctionElement[Any]):
+    """Values as a JSON list."""
+
+    name = "listed"
+    inherit_cache = True
 
 
-def _rows_as_text(dialect: str, columns: list[ColumnElement[Any]], of: ColumnElement[bool]) -> ColumnElement[str]:
+class _Gathered(FunctionElement[Any]):
+    """A value of each row, as a JSON list."""
+
+    name = "gathered"
+    inherit_cache = True
+
+
+NAMES = {
+    ("listed", "postgresql"): "json_build_array",
+    ("listed", "sqlite"): "json_array",
+    ("gathered", "postgresql"): "json_agg",
+    ("gathered", "sqlite"): "json_group_array",
+}
+
+
+@compiles(_Listed)
+@compiles(_Gathered)
+def _written(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    """The same function by the name that it has in this database."""
+    return f"{NAMES[element.name, compiler.dialect.name]}({compiler.process(element.clauses, **options)})"
+
+
+def _rows(columns: list[ColumnElement[Any]], of: ColumnElement[bool]) -> ColumnElement[str]:
     """Rows as one value, a JSON list of lists, so that one statement reads all that decides."""
-    if dialect == "postgresql":
-        rows = func.json_agg(func.json_build_array(*columns))
-    else:
-        rows = func.json_group_array(func.json_array(*columns))
-    return cast(select(rows).where(of).scalar_subquery(), Text)
+    return cast(select(_Gathered(_Listed(*columns))).where(of).scalar_subquery(), Text)
+
+
+def texts_of(card_id: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnElement[str]]:
+    """Columns for a statement that reads a card: its months and its standing, for `from_texts`."""
+    return (
+        _rows([MONTH.c.month, MONTH.c.spend_minor, MONTH.c.earned, MONTH.c.visits], MONTH.c.card_id == card_id),
+        _rows(list(_STOOD[:-1]), STANDING.c.card_id == card_id),
+    )
+
+
+def _months_from(text: str | None) -> list[Month]:
+    return [
+        (date.fromisoformat(month), spend_minor, earned, visits)
+        for month, spend_minor, earned, visits in json.loads(text or "[]")
+    ]
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+_CARD_ID: BindParameter[int] = bindparam("card_id", type_=BigInteger)
+_OF_CARD = (
+    select(
+        PROGRAMME.c.timezone, *_POLICY, STANDING.c.card_id.label("stored"), *_STOOD,
+        texts_of(_CARD_ID)[0].label("month_rows"),
+        _rows(
+            [TIER.c.id, TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den],
+            TIER.c.programme_id == PROGRAMME.c.id,
+        ).label("tiers"),
+    )
+    .select_from(_WITH_POLICY.outerjoin(STANDING, STANDING.c.card_id == _CARD_ID))
+    .where(_ITS)
+)  # fmt: skip
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, bindparam, select
@@ -11,9 +12,13 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.cards.design import Design
 from app.cards.models import Programme, Store, Tier
+from app.ledger.held import HeldTier
 from app.offers.models import Occurrence, Offer
 from app.rewards.catalogue import shown
 from app.rewards.models import Reward
+from app.tiers import standings
+from app.tiers.ladder import Ladder
+from app.tiers.rules import Policy
 
 R = TypeVar("R", Store, Reward, Offer)
 
@@ -120,6 +125,22 @@ class ProgrammeView:
     tiers: tuple[TierView, ...]
     stores: tuple[StoreView, ...]
     rewards: tuple[RewardView, ...]
+    policy: Policy = field(default_factory=Policy)
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The tiers as their rules speak of them; what they multiply is no matter of the card's."""
+        tiers = [
+            HeldTier(
+                id=tier.id, name=tier.name, threshold_minor=tier.threshold_minor, multiplier_num=1, multiplier_den=1
+            )
+            for tier in self.tiers
+        ]
+        return Ladder(zone=self.timezone, policy=self.policy, tiers=tuple(tiers))
+
+    def tier_at(self, place: int) -> TierView | None:
+        """The tier on that step; None below the first."""
+        return self.tiers[place] if place >= 0 else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,12 +180,13 @@ def facts(session: Session, programme_ids: Iterable[int]) -> dict[int, Facts]:
     rows = session.scalars(_PROGRAMMES, {"ids": ids}).all()
     stores = _by_programme(session.scalars(_STORES, {"ids": ids}))
     rewards = _by_programme(session.scalars(_REWARDS, {"ids": ids}))
+    policies = standings.policies_of(session, ids)
     opened = _by_programme(session.scalars(_OPEN, {"ids": ids}))
     over = _over(session, ids, [offer for each in opened.values() for offer in each])
     return {
         row.id: Facts(
             revision=row.revision,
-            programme=_programme(row, stores[row.id], rewards[row.id]),
+            programme=_programme(row, stores[row.id], rewards[row.id], policies[row.id]),
             opened=tuple((offer.tier_id, offer_view(offer)) for offer in opened[row.id]),
             over=tuple(over[row.id]),
         )
@@ -205,7 +227,7 @@ def _over(
     return found
 
 
-def _programme(row: Programme, stores: Iterable[Store], rewards: Iterable[Reward]) -> ProgrammeView:
+def _programme(row: Programme, stores: Iterable[Store], rewards: Iterable[Reward], policy: Policy) -> ProgrammeView:
     return ProgrammeView(
         id=row.id,
         public_id=row.public_id,
@@ -224,6 +246,7 @@ def _programme(row: Programme, stores: Iterable[Store], rewards: Iterable[Reward
         tiers=tuple(_tier(tier) for tier in row.tiers),
         stores=tuple(_store(store) for store in stores),
         rewards=tuple(_reward(reward) for reward in rewards),
+        policy=policy,
     )
 
 

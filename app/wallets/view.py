@@ -5,17 +5,23 @@ Nothing here is a row. A view is read in one transaction and used after it is cl
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 
+from app import localtime
 from app.cards import people
 from app.cards.models import Card, Member, Programme
+from app.db import table_of
 from app.ledger.models import Account
+from app.tiers import ladder as ladders
+from app.tiers import standings
 from app.vault import Vault
+from app.wallets import notes
 from app.wallets import programme as shared
+from app.wallets.notes import Note
 from app.wallets.programme import Facts, OfferView, ProgrammeView, RewardView, StoreView, TierView, offer_view
 
 __all__ = [
@@ -43,6 +49,10 @@ class CardView:
     `short_name` is all that is said of the person ("Ayşe Y."), empty once erased. `offers` are live, the soonest to end
     first; `latest` is the announced one that started last, or None, and `latest_is_news` is False once a later
     announcement has come and gone: going back to the older one is not worth a sound. `next_tier` is None at the top.
+
+    `valid_to` is the last day of the tier shown, None if it has none. `to_keep`: what is missing of the metric to keep
+    `earned_tier` by `keep_by`; what counts for the next tier does so until `next_by`. `notes` are in the card's own
+    language.
     """
 
     card_id: int
@@ -64,6 +74,17 @@ class CardView:
     offers: tuple[OfferView, ...]
     latest: OfferView | None
     latest_is_news: bool
+    valid_to: date | None = None
+    earned_tier: TierView | None = None
+    to_keep: int | None = None
+    keep_by: date | None = None
+    next_by: date | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def today(self) -> date:
+        """The programme's day."""
+        return localtime.wall_clock(self.as_of, self.programme.timezone).date()
 
     @property
     def is_valid(self) -> bool:
@@ -74,6 +95,10 @@ class CardView:
     def to_next_tier_minor(self) -> int:
         """What is still to be spent for the next tier, in minor units; 0 at the top."""
         return max(0, self.next_tier.threshold_minor - self.qualifying_minor) if self.next_tier else 0
+
+    def with_notes(self) -> "CardView":
+        """The same card with what its own values say in sentences; nothing is said of one that is not valid."""
+        return replace(self, notes=notes.of(self, self.language) if self.is_valid else ())
 
     def with_offers(self, offers: Iterable[OfferView]) -> "CardView":
         """The same card with other live offers: how a preview shows what is not live yet."""
@@ -100,6 +125,8 @@ class CardRow(NamedTuple):
     balance: int | None
     pass_type_identifier: str
     revision: int
+    months: str | None
+    standing: str | None
 
     @property
     def modified_at(self) -> datetime:
@@ -114,6 +141,7 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
             Card.id, Card.programme_id, Card.member_id, Card.number, Card.serial, Card.link, Card.status, Card.version,
             type_coerce(Card.modified_at, BigInteger), Card.tier_id, Card.qualifying_minor, Member.language,
             Member.sealed, Account.balance, Programme.pass_type_identifier, Programme.revision,
+            *standings.texts_of(table_of(Card).c.id),
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)
@@ -152,7 +180,7 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
     position = tier.position if tier else -1
     live = facts.offers_for(row.tier_id, now) if row.status == "active" else ()
     latest = _latest(live)
-    return CardView(
+    drawn = CardView(
         card_id=row.card_id,
         member_id=row.member_id,
         number=row.number,
@@ -174,7 +202,24 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         offers=live,
         latest=latest,
         latest_is_news=facts.is_news(latest, row.tier_id),
+        **_level(row, programme, now),
     )
+    return drawn.with_notes()
+
+
+def _level(row: CardRow, programme: ProgrammeView, now: datetime) -> dict[str, Any]:
+    """Until when the tier lasts, and what is missing, from the standing that is stored."""
+    ladder = programme.ladder
+    today = ladder.today(now)
+    record = standings.from_texts(ladder, row.months, row.standing)
+    told = ladders.projected(ladder, record, today)
+    return {
+        "valid_to": ladders.lasts_to(record, today),
+        "earned_tier": programme.tier_at(record.standing.place),
+        "to_keep": told.to_keep,
+        "keep_by": told.keep_by,
+        "next_by": told.next_by,
+    }
 
 
 def _latest(offers: Sequence[OfferView]) -> OfferView | None:

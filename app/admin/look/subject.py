@@ -41,7 +41,7 @@ class Subject:
         programme = replace(self.view.programme, design=design)
         following = [one for one in programme.tiers if tier is None or one.position > tier.position]
         ahead = next((one for one in following if one.threshold_minor > 0), None)
-        return replace(self.view, programme=programme, language=language, tier=tier, next_tier=ahead)
+        return replace(self.view, programme=programme, language=language, tier=tier, next_tier=ahead).with_notes()
 
 
 def read(session: Session, programme: Programme, *, now: datetime) -> Subject:

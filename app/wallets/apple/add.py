@@ -22,7 +22,7 @@ from app.wallets.apple.access import pass_token
 from app.wallets.apple.artwork import Look
 from app.wallets.apple.identities import Credential
 from app.wallets.apple.issuer import issuer
-from app.wallets.apple.stencil import Own, Stencil, cut, short_name
+from app.wallets.apple.stencil import Stencil, cut, kind, own
 from app.wallets.view import CardRow, CardView, Facts, cards_by, draw
 from app.world import World
 from passes.apple.bundle import Artwork, pack_own
@@ -86,9 +86,9 @@ def issue(world: World, row: CardRow, token: str) -> SignedPass:
     key = (row.card_id, row.version, row.language, facts.revision, live, credential.fingerprint)
     archive = kept.archives.get(key)
     if archive is None:
-        artwork, stencil = _kind(world, row, facts, live, now)
-        own = Own(row=row, short_name=short_name(row, world.vault), token=token)
-        archive = artwork.local, _signed(world, artwork, stencil.fill(own), credential, now)
+        view = draw(row, facts, vault=world.vault, now=now)
+        artwork, stencil = _kind(world, row, facts, view)
+        archive = artwork.local, _signed(world, artwork, stencil.fill(own(row, view, token)), credential, now)
         kept.archives.put(key, archive)
     return SignedPass(
         content=archive[0] + archive[1],
@@ -140,13 +140,12 @@ def _found(world: World, row: Row | None) -> SignedPass:
         return issue(world, found, pass_token(world, found.pass_type_identifier, found.serial))
 
 
-def _kind(world: World, row: CardRow, facts: Facts, live: tuple[int, ...], now: datetime) -> tuple[Artwork, Stencil]:
+def _kind(world: World, row: CardRow, facts: Facts, view: CardView) -> tuple[Artwork, Stencil]:
     """What the pass shares with all cards of its kind; made once for each."""
     kept = issuer(world).kinds
-    key = (facts, row.tier_id, row.status, row.language, live, row.sealed is None)
+    key = (facts, *kind(row, view))
     found = kept.get(key)
     if found is None:
-        view = draw(row, facts, vault=world.vault, now=now)
         try:
             found = artwork_of(world, view), cut(view, base_url=world.settings.base_url)
         except InvalidPass as problem:

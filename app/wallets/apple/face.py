@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
 
-from app import money
 from app.cards import codes
 from app.cards.design import readable_on
 from app.i18n import nearest, text
+from app.wallets.notes import NEAR
 from app.wallets.view import CardView, OfferView
 from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
 
@@ -23,6 +23,7 @@ LOCATIONS_MAX = 10
 LOGO_TEXT_CHARACTERS = 20
 TIER_CHARACTERS = 22
 NAME_CHARACTERS = 18
+LABEL_CHARACTERS = 24
 OFFER_CHARACTERS = 26
 BACK_CHARACTERS = 1500
 DEGREE_DIGITS = Decimal("0.000001")
@@ -107,7 +108,7 @@ def _primary(view: CardView) -> Field:
 
 
 def _standing(view: CardView) -> Iterator[Field]:
-    """The member, unless the name stands in the primary field already, and what the next tier needs.
+    """The member, unless the name stands in the primary field already, and what the tier still needs.
 
     It shares one row with the offer on a store card; four fields there are cut to scraps, so a live offer has the row
     to itself and this moves to the back.
@@ -115,14 +116,11 @@ def _standing(view: CardView) -> Iterator[Field]:
     if view.short_name and not _is_named_first(view):
         name = shortened(view.short_name, name_characters(view))
         yield Field(key="member", label=text(view.language, "Member"), value=name)
-    if view.next_tier and view.is_valid:
-        currency = view.programme.currency
-        yield Field(
-            key="next",
-            label=text(view.language, "To %(tier)s", tier=shortened(view.next_tier.name_in(view.language), 14)),
-            value=Decimal(money.decimal_text(view.to_next_tier_minor, currency)),
-            currency_code=currency,
-        )
+    yield from (
+        Field(key=note.key, label=shortened(note.label, LABEL_CHARACTERS), value=note.text)
+        for note in view.notes
+        if note.key == NEAR
+    )
 
 
 def name_characters(view: CardView) -> int:
@@ -160,6 +158,7 @@ def _back(view: CardView, base_url: str) -> Iterator[Field]:
         )
         if view.offers:
             yield from _standing(view)
+        yield from (_paragraph(note.key, note.label, note.text) for note in view.notes if note.key != NEAR)
         if rewards := "\n".join(_reward_lines(view)):
             yield _paragraph("rewards", text(language, "Rewards"), rewards)
         yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")

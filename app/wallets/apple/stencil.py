@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from json.encoder import encode_basestring
 
-from app import money
-from app.cards import codes, people
-from app.vault import Vault
+from app.cards import codes
 from app.wallets.apple import face
+from app.wallets.notes import Note
 from app.wallets.view import CardRow, CardView
 from passes.apple.encode import encode
 
@@ -28,6 +27,7 @@ class Own:
     row: CardRow
     short_name: str
     token: str
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,21 @@ class Stencil:
         return "".join([piece if isinstance(piece, str) else piece(own) for piece in self.pieces]).encode()
 
 
-def short_name(row: CardRow, vault: Vault) -> str:
-    """What is said of the person; empty once erased."""
-    return people.short_name(people.opened(vault, row.sealed).name)
+def own(row: CardRow, view: CardView, token: str) -> Own:
+    """What a card fills the holes of its kind's stencil with."""
+    return Own(row=row, short_name=view.short_name, token=token, notes=view.notes)
+
+
+def kind(row: CardRow, view: CardView) -> tuple[object, ...]:
+    """What cards must have in common, besides their programme's facts, to be written with one stencil."""
+    labels = tuple((note.key, note.label) for note in view.notes)
+    return row.tier_id, row.status, row.language, tuple(offer.id for offer in view.offers), row.sealed is None, labels
 
 
 def cut(view: CardView, *, base_url: str) -> Stencil:
     """The stencil of all cards that differ from this one in their own values alone.
 
-    They share programme, tier, status, language and live offers, and whether they name somebody. Each value of its own
+    They share programme and `kind`. Each value of its own
     is replaced by one that nobody can have written into a text before, and found again in the result.
 
     Raises: passes.errors.InvalidPass, with everything that Wallet would refuse.
@@ -63,14 +69,13 @@ def cut(view: CardView, *, base_url: str) -> Stencil:
 
 def _marked(view: CardView) -> CardView:
     number = "".join(secrets.choice(codes.ALPHABET) for _ in range(codes.SYMBOLS + 1))
-    threshold = view.next_tier.threshold_minor if view.next_tier else 0
     return replace(
         view,
         serial=secrets.token_urlsafe(24),
         link=secrets.token_urlsafe(24),
         number=number,
         balance=_random_number(),
-        qualifying_minor=threshold - _random_number(),
+        notes=tuple(replace(note, text=secrets.token_hex(16)) for note in view.notes),
         short_name=secrets.token_hex(face.NAME_CHARACTERS // 2) if view.short_name else "",
         modified_at=datetime(1000, 1, 1, tzinfo=UTC) + timedelta(seconds=secrets.randbelow(10**9)),
     )
@@ -82,8 +87,6 @@ def _random_number() -> int:
 
 def _holes(view: CardView, token: str) -> Mapping[str, Fill]:
     """What the marked values look like in the text -> what a card has there."""
-    currency = view.programme.currency
-    threshold = view.next_tier.threshold_minor if view.next_tier else 0
     name_characters = face.name_characters(view)
     return {
         view.serial: lambda own: own.row.serial,
@@ -92,14 +95,14 @@ def _holes(view: CardView, token: str) -> Mapping[str, Fill]:
         codes.barcode_message(view.number): lambda own: codes.barcode_message(own.row.number),
         codes.grouped(view.number): lambda own: codes.grouped(own.row.number),
         view.link: lambda own: own.row.link,
-        money.decimal_text(view.to_next_tier_minor, currency): partial(_to_next, threshold, currency),
         _date(view.modified_at): lambda own: _date(own.row.modified_at),
+        **{f'"{note.text}"': partial(_note, place) for place, note in enumerate(view.notes)},
         **({f'"{view.short_name}"': partial(_name, name_characters)} if view.short_name else {}),
     }
 
 
-def _to_next(threshold_minor: int, currency: str, own: Own) -> str:
-    return money.decimal_text(max(0, threshold_minor - own.row.qualifying_minor), currency)
+def _note(place: int, own: Own) -> str:
+    return encode_basestring(own.notes[place].text)
 
 
 def _name(characters: int, own: Own) -> str:

@@ -5,11 +5,7 @@ A class is read in the phone's language, so its texts carry all three; an object
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
-from babel.numbers import format_currency
-
-from app import money
 from app.cards import codes
 from app.i18n import LANGUAGES, text
 from app.settings import Settings
@@ -144,10 +140,8 @@ def _barcode(view: CardView) -> Barcode:
 
 def _object_modules(view: CardView) -> Iterator[TextModule]:
     language = view.language
-    if view.next_tier and view.is_valid:
-        amount = Decimal(money.decimal_text(view.to_next_tier_minor, view.programme.currency))
-        header = text(language, "To %(tier)s", tier=view.next_tier.name_in(language))
-        yield _module("next", header, format_currency(amount, view.programme.currency, locale=language), language)
+    for note in view.notes:
+        yield _module(note.key, note.label, note.text, language)
     rewards = "\n".join(f"{one.name_in(language)}: {one.points}" for one in view.programme.rewards)
     if rewards and view.is_valid:
         yield _module("rewards", text(language, "Rewards"), rewards, language)

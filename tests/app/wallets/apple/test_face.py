@@ -68,7 +68,7 @@ VIEW = CardView(
     offers=(),
     latest=None,
     latest_is_news=False,
-)
+).with_notes()
 
 
 def drawn(view: CardView) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_the_front_names_tier_member_and_what_the_next_tier_needs() -> None:
 
     assert found["tier"]["value"] == "Silver"
     assert found["member"]["value"] == "Ayşe Y."
-    assert (found["next"]["value"], found["next"]["currencyCode"]) == (3499.5, "TRY")
+    assert (found["next"]["label"], found["next"]["value"]) == ("To Gold", "3,499.50 TRY")
 
 
 def test_a_live_offer_has_the_row_below_the_strip_to_itself() -> None:
@@ -218,7 +218,7 @@ def test_without_a_token_the_card_never_asks_for_updates() -> None:
 def test_a_programme_without_tiers_shows_what_membership_brings() -> None:
     programme = replace(PROGRAMME, tiers=(), design=Design(benefit={"en": "Every tenth coffee is free, always"}))
 
-    found = fields(drawn(replace(VIEW, programme=programme, tier=None, next_tier=None)))
+    found = fields(drawn(replace(VIEW, programme=programme, tier=None, next_tier=None).with_notes()))
 
     assert found["tier"]["value"] == "Every tenth coffee is…"
     assert "next" not in found

@@ -17,7 +17,7 @@ from app.offers.service import OfferDraft
 from app.outbox.service import Lane
 from app.wallets import programme as shared
 from app.wallets.apple import face
-from app.wallets.apple.stencil import Own, cut, short_name
+from app.wallets.apple.stencil import cut, kind, own
 from app.wallets.view import CardRow, cards_by, draw
 from app.world import World
 from passes.apple.encode import encode
@@ -31,25 +31,21 @@ def check(world: World) -> int:
     """Cut a stencil from each card and fill it for every other card of its kind; how many fillings were compared."""
     now = world.clock()
     with world.database.reading() as session:
-        facts = shared.facts(session, [session.scalars(select(Programme.id)).one()])
+        known = shared.facts(session, [session.scalars(select(Programme.id)).one()])
     rows = [CardRow._make(row) for row in Lookup(cards_by()).all(world.database)]
     compared = 0
     for one in rows:
-        known = facts[one.programme_id]
-        stencil = cut(draw(one, known, vault=world.vault, now=now), base_url="https://cards.example.com")
+        facts_of = known[one.programme_id]
+        first = draw(one, facts_of, vault=world.vault, now=now)
+        stencil = cut(first, base_url="https://cards.example.com")
         for row in rows:
-            if kind(row) == kind(one):
-                own = Own(row=row, short_name=short_name(row, world.vault), token=TOKEN)
-                view = draw(row, known, vault=world.vault, now=now)
-                assert stencil.fill(own) == encode(
+            view = draw(row, facts_of, vault=world.vault, now=now)
+            if kind(row, view) == kind(one, first):
+                assert stencil.fill(own(row, view, TOKEN)) == encode(
                     face.store_card(view, base_url="https://cards.example.com", token=TOKEN)
                 )
                 compared += 1
     return compared
-
-
-def kind(row: CardRow) -> tuple[object, ...]:
-    return row.tier_id, row.status, row.language, row.sealed is None
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""What a card says of its holder in sentences: values of its own that are written in the member's language.
+
+Each note has a key that never changes, so that a phone finds its old and its new text.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Protocol
+
+from babel.dates import format_date
+
+from app import money
+from app.i18n import nearest, text
+from app.tiers.rules import Metric
+from app.wallets.programme import ProgrammeView, TierView
+
+NEAR = "next"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A label and a text. The one with the key `next` stands on the front where there is room, all others behind."""
+
+    key: str
+    label: str
+    text: str
+
+
+class Level(Protocol):
+    """What is known of a card's tier; see `view.CardView`."""
+
+    @property
+    def language(self) -> str: ...
+    @property
+    def programme(self) -> ProgrammeView: ...
+    @property
+    def tier(self) -> TierView | None: ...
+    @property
+    def next_tier(self) -> TierView | None: ...
+    @property
+    def to_next_tier_minor(self) -> int: ...
+    @property
+    def valid_to(self) -> date | None: ...
+    @property
+    def earned_tier(self) -> TierView | None: ...
+    @property
+    def to_keep(self) -> int | None: ...
+    @property
+    def keep_by(self) -> date | None: ...
+    @property
+    def next_by(self) -> date | None: ...
+    @property
+    def today(self) -> date: ...
+
+
+def of(card: Level, language: str) -> tuple[Note, ...]:
+    """The notes of a card that is valid."""
+    return tuple(_notes(card, language))
+
+
+def level_lines(card: Level, language: str) -> list[str]:
+    """Where the member stands, in sentences: the tier and its last day, what keeps it, what leads to the next."""
+    return list(_lines(card, language))
+
+
+def valid_to(card: Level, language: str) -> str:
+    """The last day of the tier, or nothing if it has none."""
+    return day(card.valid_to, card.today, language) if card.valid_to else ""
+
+
+def amount(value: int, programme: ProgrammeView, language: str) -> str:
+    """So much of what the programme counts, as people of that language read it."""
+    metric = programme.policy.metric
+    if metric is Metric.SPEND:
+        return money.brief(value, programme.currency, nearest(language))
+    if metric is Metric.VISITS:
+        return text(language, "1 visit") if value == 1 else text(language, "%(count)s visits", count=value)
+    return text(language, "%(count)s points", count=money.grouped(value, nearest(language)))
+
+
+def day(on: date, today: date, language: str) -> str:
+    """31 Aug, with its year if that is not this one."""
+    return _day(on, on.year != today.year, nearest(language))
+
+
+@lru_cache(maxsize=512)
+def _day(on: date, with_year: bool, locale: str) -> str:
+    return str(format_date(on, "d MMM y" if with_year else "d MMM", locale=locale))
+
+
+def _notes(card: Level, language: str) -> Iterator[Note]:
+    if near := _near(card, language):
+        yield near
+    if lines := level_lines(card, language):
+        yield Note(key="level", label=text(language, "Level"), text="\n".join(lines))
+
+
+def _near(card: Level, language: str) -> Note | None:
+    """What is nearer: to keep the tier, or to reach the next."""
+    if card.earned_tier and card.to_keep and not (card.next_tier and card.to_next_tier_minor < card.to_keep):
+        label = text(language, "To keep %(tier)s", tier=card.earned_tier.name_in(language))
+        return Note(key=NEAR, label=label, text=_by(card, card.to_keep, card.keep_by, language))
+    if card.next_tier:
+        label = text(language, "To %(tier)s", tier=card.next_tier.name_in(language))
+        return Note(key=NEAR, label=label, text=_by(card, card.to_next_tier_minor, card.next_by, language))
+    return None
+
+
+def _by(card: Level, value: int, by: date | None, language: str) -> str:
+    missing = amount(value, card.programme, language)
+    return text(language, "%(amount)s by %(day)s", amount=missing, day=day(by, card.today, language)) if by else missing
+
+
+def _lines(card: Level, language: str) -> Iterator[str]:
+    if card.tier and card.valid_to:
+        name = card.tier.name_in(language)
+        yield text(language, "%(tier)s, valid to %(day)s", tier=name, day=valid_to(card, language))
+    if card.earned_tier and card.to_keep and card.keep_by:
+        yield text(
+            language,
+            "%(amount)s to keep %(tier)s by %(day)s",
+            amount=amount(card.to_keep, card.programme, language),
+            tier=card.earned_tier.name_in(language),
+            day=day(card.keep_by, card.today, language),
+        )
+    if card.next_tier:
+        said = {
+            "amount": amount(card.to_next_tier_minor, card.programme, language),
+            "tier": card.next_tier.name_in(language),
+        }
+        if card.next_by:
+            by = day(card.next_by, card.today, language)
+            yield text(language, "%(amount)s to %(tier)s by %(day)s", **said, day=by)
+        else:
+            yield text(language, "%(amount)s to %(tier)s", **said)
