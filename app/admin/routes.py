@@ -12,6 +12,7 @@ from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
+from app.admin.value.routes import blueprint as value_blueprint
 from app.admin.watch.routes import blueprint as watch_blueprint
 from app.admin.watch.routes import told
 from app.admin.webhooks.routes import blueprint as webhooks_blueprint
@@ -37,6 +38,7 @@ def install(app: Flask) -> None:
         webhooks_blueprint,
         trail_blueprint,
         watch_blueprint,
+        value_blueprint,
     ):
         app.register_blueprint(room)
 
