@@ -19,7 +19,7 @@ def used(session: Session, programme_id: int, names: Iterable[str]) -> dict[str,
     """How many points were given of each budget; one that nobody used yet is not there."""
     query = select(_BUDGET.c.name, _BUDGET.c.used)
     found = session.execute(query.where(_BUDGET.c.programme_id == programme_id, _BUDGET.c.name.in_(list(names))))
-    return dict(found.tuples().all())
+    return {name: points for name, points in found}  # noqa: C416  # rows are no pairs to mypy
 
 
 def reserve(session: Session, programme_id: int, caps: Sequence[Cap], points: int) -> bool:
