@@ -16,14 +16,22 @@ FACTS = (
 Line = tuple[int, str, str, int, int, int]
 """Number, product, category, quantity, amount in minor units, points."""
 
+# made once: an encoder for each call took a quarter of the time of verifying
+_encoded = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+
 
 def digest(
     before: str, facts: Mapping[str, Any], postings: Sequence[tuple[int, int]], lines: Sequence[Line] = ()
 ) -> str:
     """The digest of an entry, its postings (account, amount) and its lines, after *before*: 64 hexadecimal digits."""
-    told = [before, *(_plain(facts[name]) for name in FACTS), sorted(postings), sorted(lines)]
-    text = json.dumps(told, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(before, [_plain(facts[name]) for name in FACTS], postings, lines)
+
+
+def digest_of(
+    before: str, stored: Sequence[Any], postings: Sequence[tuple[int, int]], lines: Sequence[Line] = ()
+) -> str:
+    """The same of an entry's facts as they are stored, in the order of `FACTS`: times in milliseconds, JSON as text."""
+    return hashlib.sha256(_encoded([before, *stored, sorted(postings), sorted(lines)]).encode()).hexdigest()
 
 
 def sealed(before: str, hashes: Sequence[str]) -> str:
@@ -32,4 +40,6 @@ def sealed(before: str, hashes: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return round(value.timestamp() * 1000) if isinstance(value, datetime) else value  # as it is stored
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000)
+    return json.dumps(value) if isinstance(value, list) else value

@@ -1,26 +1,18 @@
-"""Recomputing the books from their postings, lots and chains. Memory stays bounded: it reads card by card."""
+"""Recomputing the books from their postings, lots, holds and chains. Memory stays bounded, however many there are."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.cards.models import Card
-from app.db import table_of
-from app.ledger import chain
-from app.ledger.models import Account, Entry, EntryLine, Hold, Lot, LotUse, Posting, Seal
+from app.ledger import links, seals
+from app.ledger.models import Account, Entry, EntryLine, Hold, Lot, LotUse, Pending, Posting
 
-CARDS_AT_ONCE = 2_000
-SEAL_AFTER = timedelta(minutes=10)
-SEAL_AT_MOST = 50_000
-LOCK = 7_365_740
-_ENTRY, _POSTING, _LINE = table_of(Entry), table_of(Posting), table_of(EntryLine)
-_CARD = table_of(Card)
-_HEADS = select(_CARD.c.id, _CARD.c.seq, _CARD.c.hash)
-_CHAINED = [_ENTRY.c[name] for name in (*chain.FACTS, "hash")]
+ROWS_AT_ONCE = 1_000
+Rows = Select[*tuple[Any, ...]]
+PARTS_OF = {"capture": ("hold",), "release": ("hold",), "activate": ("earn",)}
 
 
 def differences(session: Session) -> list[str]:
@@ -28,76 +20,60 @@ def differences(session: Session) -> list[str]:
     return list(each_difference(session))
 
 
-def each_difference(session: Session, *, checked: Callable[[int], None] = lambda _entries: None) -> Iterator[str]:
+def each_difference(
+    session: Session, *, checked: Callable[[int], None] = lambda _entries: None
+) -> Generator[str, None, None]:
     """The same, one by one as it is found.
 
     Args:
         checked: is told how many entries were gone through since its last call.
     """
-    for look in (
-        _unbalanced_units,
-        _wrong_balances,
-        _bad_debts,
-        _wrong_lots,
-        _wrong_lot_uses,
-        _over_reversed,
-        _bad_holds,
-    ):
+    for look in LOOKS:
         yield from look(session)
-    yield from _broken_seals(session)
-    yield from _broken_chains(session, checked)
+    yield from seals.broken(session)
+    yield from links.broken(session, checked)
 
 
-def seal(session: Session, *, now: datetime) -> bool:
-    """Seal the entries that are older than ten minutes, at most 50,000 at once; whether there were any.
-
-    Ids sort by time, and no transaction lives for ten minutes, so none can come late and lie below a seal.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        # two that seal at once would both begin after the same seal
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    last = _last_seal(session)
-    query = (
-        select(Entry.id, Entry.hash)
-        .where(Entry.recorded_at <= now - SEAL_AFTER, Entry.id > (last.last_entry_id if last else ""))
-        .order_by(Entry.id)
-        .limit(SEAL_AT_MOST)
-    )
-    found = session.execute(query).all()
-    if not found:
-        return False
-    digest = chain.sealed(last.hash if last else chain.GENESIS, [row.hash for row in found])
-    session.add(Seal(last_entry_id=found[-1].id, entries=len(found), hash=digest, made_at=now))
-    session.flush()
-    return True
-
-
-def _last_seal(session: Session) -> Seal | None:
-    return session.scalars(select(Seal).order_by(Seal.id.desc()).limit(1)).one_or_none()
+def _rows(session: Session, query: Rows) -> Iterator[Any]:
+    """Read in batches: a ledger that is wrong everywhere must fit into memory too."""
+    with session.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as found:
+        yield from found
 
 
 def _unbalanced_units(session: Session) -> Iterator[str]:
+    of_account = select(Posting.account_id, func.sum(Posting.amount).label("moved")).group_by(Posting.account_id)
+    moved = of_account.subquery()
+    total = func.sum(moved.c.moved)
     query = (
-        select(Account.programme_id, Account.unit, func.sum(Posting.amount))
-        .join(Posting, Posting.account_id == Account.id)
+        select(Account.programme_id, Account.unit, total)
+        .join(moved, moved.c.account_id == Account.id)
         .group_by(Account.programme_id, Account.unit)
-        .having(func.sum(Posting.amount) != 0)
+        .having(total != 0)
     )
-    for programme, unit, total in session.execute(query):
-        yield f"the accounts of {unit} in programme {programme} sum to {total}, not to zero"
+    for programme, unit, left in _rows(session, query):
+        yield f"the accounts of {unit} in programme {programme} sum to {left}, not to zero"
 
 
 def _wrong_balances(session: Session) -> Iterator[str]:
-    moved = func.coalesce(func.sum(Posting.amount), 0)
+    of_account = select(Posting.account_id, func.sum(Posting.amount).label("moved")).group_by(Posting.account_id)
+    moved = of_account.subquery()
+    total = func.coalesce(moved.c.moved, 0)
     query = (
-        select(Account.id, Account.role, Account.balance, moved)
-        .outerjoin(Posting, Posting.account_id == Account.id)
-        .where(Account.balance.is_not(None))
-        .group_by(Account.id)
-        .having(Account.balance != moved)
+        select(Account.id, Account.role, Account.unit, Account.balance, total)
+        .outerjoin(moved, moved.c.account_id == Account.id)
+        .where(Account.balance.is_not(None), Account.balance != total)
     )
-    for one, role, balance, total in session.execute(query):
-        yield f"account {one} ({role}) says {balance}, its postings sum to {total}"
+    for one, role, unit, balance, moved_in_all in _rows(session, query):
+        yield f"account {one} ({role} of {unit}) says {balance}, its postings sum to {moved_in_all}"
+
+
+def _wrong_signs(session: Session) -> Iterator[str]:
+    negative = and_(Account.role.in_(("avail", "hold", "pend")), Account.balance < 0)
+    query = select(Account.id, Account.role, Account.balance).where(
+        or_(negative, and_(Account.role == "debt", Account.balance > 0))
+    )
+    for one, role, balance in _rows(session, query):
+        yield f"account {one} ({role}) says {balance}, which is on the wrong side of zero"
 
 
 def _bad_debts(session: Session) -> Iterator[str]:
@@ -107,32 +83,34 @@ def _bad_debts(session: Session) -> Iterator[str]:
         .join(debt, and_(debt.member_id == avail.member_id, debt.unit == avail.unit))
         .where(avail.role == "avail", debt.role == "debt", debt.balance < 0, avail.balance > 0)
     )
-    for member, unit, has, owes in session.execute(query):
+    for member, unit, has, owes in _rows(session, query):
         yield f"member {member} has {has} of {unit} and owes {abs(owes or 0)} at the same time"
 
 
 def _wrong_lots(session: Session) -> Iterator[str]:
-    remaining = func.coalesce(func.sum(Lot.remaining), 0)
+    of_account = select(Lot.account_id, func.sum(Lot.remaining).label("remaining")).group_by(Lot.account_id)
+    lots = of_account.subquery()
+    has = case((Account.role == "avail", func.coalesce(Account.balance, 0)), else_=0)
+    remaining = func.coalesce(lots.c.remaining, 0)
     query = (
-        select(Account.id, Account.balance, remaining)
-        .outerjoin(Lot, Lot.account_id == Account.id)
-        .where(Account.role == "avail", Account.balance.is_not(None))
-        .group_by(Account.id)
-        .having(Account.balance != remaining)
+        select(Account.id, Card.id, has, remaining)
+        .outerjoin(lots, lots.c.account_id == Account.id)
+        .outerjoin(Card, Card.member_id == Account.member_id)
+        .where(has != remaining)
     )
-    for one, balance, total in session.execute(query):
-        yield f"account {one} has {balance}, its lots have {total}"
+    for one, card, balance, total in _rows(session, query):
+        yield f"account {one} of card {card} has {balance}, its lots have {total}"
 
 
 def _wrong_lot_uses(session: Session) -> Iterator[str]:
-    used = func.coalesce(func.sum(LotUse.amount), 0)
+    of_lot = select(LotUse.lot_id, func.sum(LotUse.amount).label("used")).group_by(LotUse.lot_id).subquery()
+    used = func.coalesce(of_lot.c.used, 0)
     query = (
         select(Lot.id, Lot.original, Lot.remaining, used)
-        .outerjoin(LotUse, LotUse.lot_id == Lot.id)
-        .group_by(Lot.id)
-        .having(Lot.original != Lot.remaining + used)
+        .outerjoin(of_lot, of_lot.c.lot_id == Lot.id)
+        .where(Lot.original != Lot.remaining + used)
     )
-    for one, original, remaining, total in session.execute(query):
+    for one, original, remaining, total in _rows(session, query):
         yield f"lot {one} had {original}; {remaining} remain and {total} were used"
 
 
@@ -150,9 +128,8 @@ def _over_reversed(session: Session) -> Iterator[str]:
             )
         )
     )
-    for one, points, taken, amount, amount_back in session.execute(query):
+    for one, points, taken, amount, amount_back in _rows(session, query):
         yield f"entry {one} moved {points} ({amount}), and {taken} ({amount_back}) were reversed"
-    yield from _over_returned(session)
 
 
 def _over_returned(session: Session) -> Iterator[str]:
@@ -169,83 +146,109 @@ def _over_returned(session: Session) -> Iterator[str]:
             )
         )
     )
-    for one, number, sold, came in session.execute(query):
+    for one, number, sold, came in _rows(session, query):
         yield f"entry {one} sold {sold} of line {number}, and {came} came back"
 
 
-def _bad_holds(session: Session) -> Iterator[str]:
-    ended = case((Entry.kind.in_(("capture", "release")), 1), else_=0)
+def _wrong_parts(session: Session) -> Iterator[str]:
+    whole = aliased(Entry)
+    of_another_kind = or_(
+        *(and_(Entry.kind == kind, whole.kind.not_in(wholes)) for kind, wholes in PARTS_OF.items()),
+        and_(Entry.kind.in_(PARTS_OF), whole.card_id != Entry.card_id),
+    )
     query = (
-        select(Hold.id, Hold.state, func.coalesce(func.sum(ended), 0))
-        .outerjoin(Entry, Entry.part_of_id == Hold.entry_id)
-        .group_by(Hold.id, Hold.state, Hold.amount, Hold.captured)
-        .having(
-            func.coalesce(func.sum(ended), 0)
-            != case((Hold.state == "open", 0), (and_(Hold.captured > 0, Hold.captured < Hold.amount), 2), else_=1)
+        select(Entry.id, Entry.kind, Entry.part_of_id, whole.kind)
+        .outerjoin(whole, whole.id == Entry.part_of_id)
+        .where(
+            Entry.part_of_id.is_not(None),
+            or_(
+                whole.id.is_(None),
+                whole.programme_id != Entry.programme_id,
+                and_(whole.card_id == Entry.card_id, whole.seq >= Entry.seq),
+                of_another_kind,
+            ),
         )
     )
-    for one, state, entries in session.execute(query):
-        yield f"hold {one} is {state}, and {entries} entries end it"
+    for one, kind, of, of_kind in _rows(session, query):
+        yield f"entry {one} ({kind}) says that it is part of {of} ({of_kind or 'which is not there'})"
 
 
-def _broken_seals(session: Session) -> Iterator[str]:
-    before, after = chain.GENESIS, ""
-    for one in session.scalars(select(Seal).order_by(Seal.id)).all():
-        query = select(Entry.hash).where(Entry.id > after, Entry.id <= one.last_entry_id).order_by(Entry.id)
-        hashes = list(session.scalars(query))
-        if len(hashes) != one.entries:
-            yield f"seal {one.id} covers {one.entries} entries up to {one.last_entry_id}; there are {len(hashes)}"
-        elif chain.sealed(before, hashes) != one.hash:
-            yield f"an entry between {after or 'the first'} and {one.last_entry_id} is not the one that was sealed"
-        before, after = one.hash, one.last_entry_id
+def _bad_holds(session: Session) -> Iterator[str]:
+    ended = func.coalesce(func.sum(case((Entry.kind.in_(("capture", "release")), 1), else_=0)), 0)
+    released = func.coalesce(func.sum(case((Entry.kind == "release", Entry.points), else_=0)), 0)
+    reserved = aliased(Entry)
+    wanted = case((Hold.state == "open", 0), (and_(Hold.captured > 0, Hold.captured < Hold.amount), 2), else_=1)
+    query = (
+        select(Hold.id, Hold.state, Hold.amount, Hold.captured, -reserved.points, ended, released)
+        .join(reserved, reserved.id == Hold.entry_id)
+        .outerjoin(Entry, Entry.part_of_id == Hold.entry_id)
+        .group_by(Hold.id, Hold.state, Hold.amount, Hold.captured, reserved.points)
+        .having(
+            or_(
+                ended != wanted,
+                Hold.amount != -reserved.points,
+                and_(Hold.state != "open", Hold.captured + released != Hold.amount),
+            )
+        )
+    )
+    for one, state, amount, captured, entry, entries, back in _rows(session, query):
+        yield (
+            f"hold {one} of {amount} is {state} with {captured} captured; its entry reserved {entry}, "
+            f"{entries} entries end it and gave {back} back"
+        )
 
 
-def _broken_chains(session: Session, checked: Callable[[int], None]) -> Iterator[str]:
-    first = -1
-    while True:
-        cards = select(_ENTRY.c.card_id).where(_ENTRY.c.card_id > first).distinct().order_by(_ENTRY.c.card_id)
-        found = list(session.scalars(cards.limit(CARDS_AT_ONCE)))
-        if not found:
-            return
-        span = _ENTRY.c.card_id.between(found[0], found[-1])
-        entries = session.execute(select(*_CHAINED).where(span).order_by(_ENTRY.c.card_id, _ENTRY.c.seq)).all()
-        yield from _broken_links(session, span, entries)
-        checked(len(entries))
-        first = found[-1]
+def _wrong_holds(session: Session) -> Iterator[str]:
+    opened = select(Hold.card_id, Hold.unit, func.sum(Hold.amount).label("units")).where(Hold.state == "open")
+    rows = opened.group_by(Hold.card_id, Hold.unit)
+    for one, card, unit, balance, total in _rows(session, _accounts_beside(rows, "hold")):
+        yield f"account {one} (hold of {unit}) of card {card} has {balance}, its open holds have {total}"
 
 
-def _broken_links(session: Session, span: Any, entries: Sequence[Any]) -> Iterator[str]:
-    postings = _by_entry(session, select(_POSTING.c.entry_id, _POSTING.c.account_id, _POSTING.c.amount), _POSTING, span)
-    columns = [_LINE.c[name] for name in ("line_no", "product", "category", "quantity", "amount_minor", "points")]
-    lines = _by_entry(session, select(_LINE.c.entry_id, *columns), _LINE, span)
-    heads = {one: (number, digest) for one, number, digest in session.execute(_HEADS.where(_span_of(entries)))}
-    card, seq, before = None, 0, chain.GENESIS
-    for row in entries:
-        if row.card_id != card:
-            card, seq, before = row.card_id, 0, chain.GENESIS
-        seq += 1
-        moved = postings[row.id]
-        if row.seq != seq:
-            yield f"entry {row.id} is number {row.seq} of its card; number {seq} is missing"
-            seq = row.seq
-        elif chain.digest(before, row._mapping, moved, lines[row.id]) != row.hash:
-            yield f"entry {row.id} is not what was written: its digest does not match"
-        if len(moved) < 2 or sum(amount for _account, amount in moved):
-            yield f"entry {row.id} has {len(moved)} postings that sum to {sum(amount for _a, amount in moved)}"
-        before = row.hash
-        if row.seq == heads[card][0] and row.hash == heads[card][1]:
-            del heads[card]
-    for one, (number, _digest) in heads.items():
-        if number:
-            yield f"card {one} has had {number} entries; its chain does not end there"
+def _wrong_pending(session: Session) -> Iterator[str]:
+    waiting = select(Pending.card_id, Pending.unit, func.sum(Pending.units).label("units"))
+    rows = waiting.where(Pending.state == "waiting").group_by(Pending.card_id, Pending.unit)
+    for one, card, unit, balance, total in _rows(session, _accounts_beside(rows, "pend")):
+        yield f"account {one} (pend of {unit}) of card {card} has {balance}, what waits for it is {total}"
 
 
-def _span_of(entries: Sequence[Any]) -> ColumnElement[bool]:
-    return _CARD.c.id.between(entries[0].card_id, entries[-1].card_id)
+def _accounts_beside(rows: Rows, role: str) -> Rows:
+    """Accounts of a role whose balance is not the sum of a card's *rows* in that unit."""
+    sums = rows.subquery()
+    units, balance = func.coalesce(sums.c.units, 0), func.coalesce(Account.balance, 0)
+    beside = and_(sums.c.card_id == Card.id, sums.c.unit == Account.unit)
+    query = select(Account.id, Card.id, Account.unit, balance, units).join(Card, Card.member_id == Account.member_id)
+    return query.outerjoin(sums, beside).where(Account.role == role, balance != units)
 
 
-def _by_entry(session: Session, wanted: Select[Any], table: Any, span: Any) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
-    for entry_id, *values in session.execute(wanted.join(_ENTRY, _ENTRY.c.id == table.c.entry_id).where(span)):
-        found[entry_id].append(tuple(values))
-    return found
+def _without_account(session: Session) -> Iterator[str]:
+    for table, role, what in ((Hold, "hold", Hold.amount), (Pending, "pend", Pending.units)):
+        open_ones = Hold.state == "open" if table is Hold else Pending.state == "waiting"
+        query = (
+            select(table.entry_id, table.card_id, what)
+            .join(Card, Card.id == table.card_id)
+            .outerjoin(
+                Account,
+                and_(Account.member_id == Card.member_id, Account.unit == table.unit, Account.role == role),
+            )
+            .where(open_ones, what > 0, Account.id.is_(None))
+        )
+        for entry, card, units in _rows(session, query):
+            yield f"entry {entry} of card {card} put {units} aside; there is no account ({role}) for them"
+
+
+LOOKS: tuple[Callable[[Session], Iterator[str]], ...] = (
+    _wrong_balances,
+    _wrong_signs,
+    _bad_debts,
+    _unbalanced_units,
+    _wrong_lots,
+    _wrong_lot_uses,
+    _over_reversed,
+    _over_returned,
+    _wrong_parts,
+    _bad_holds,
+    _wrong_holds,
+    _wrong_pending,
+    _without_account,
+)

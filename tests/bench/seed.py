@@ -50,7 +50,7 @@ class Crowd:
 def seed(database: Database, crowd: Crowd, *, now: datetime) -> None:
     """Add the crowd and refresh the statistics that plans are chosen by."""
     if database.is_sqlite:
-        _pragmas(database)
+        quickly(database)
     with database.unit_of_work() as session:
         if not database.is_sqlite:
             session.execute(text("SET LOCAL statement_timeout = 0"))
@@ -77,7 +77,8 @@ def analyze(database: Database) -> None:
     raw.close()
 
 
-def _pragmas(database: Database) -> None:
+def quickly(database: Database) -> None:
+    """For rows that can be made again: the connection waits for no disk and checks no keys."""
     raw = database.engine.raw_connection()
     driver: Any = raw.driver_connection
     for pragma in SQLITE_QUICKLY:
