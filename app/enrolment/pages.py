@@ -1,19 +1,17 @@
 """What the customer's pages show, ready to print: numbers, money and times in the reader's own way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
 from app import money
 from app.cards.design import Design
-from app.cards.models import Asset, Programme, Store
-from app.earning import words
+from app.cards.models import Asset, Programme
 from app.i18n import text
-from app.ledger.models import Entry
 from app.wallets.view import CardView, OfferView
 
 IN_APP_BROWSERS = {
@@ -61,17 +59,6 @@ class RewardLine:
     missing: str
     is_reached: bool
     share: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistoryLine:
-    """One movement; `facts` are (label, value) pairs that open under it."""
-
-    title: str
-    day: str
-    points: str
-    is_gain: bool
-    facts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +134,6 @@ def next_tier(view: CardView, language: str) -> NextTier | None:
     )
 
 
-def history(
-    entries: Sequence[Entry], stores: Mapping[int, Store], titles: Mapping[str, str], *, language: str, zone: str
-) -> list[HistoryLine]:
-    """Movements in words. `titles`: names of rewards and offers by the note under which they were used."""
-    return [_line(one, stores, titles, language=language, zone=zone) for one in entries]
-
-
 def in_app_browser(user_agent: str) -> str:
     """The name of the app whose built-in browser this is, or an empty string."""
     return next((name for sign, name in IN_APP_BROWSERS.items() if sign in user_agent), "")
@@ -179,42 +159,3 @@ def _offer(offer: OfferView, now: datetime, language: str) -> OfferLine:
         left=text(language, "Ends in %(time)s", time=left),
         until=moment(offer.ends_at, language, offer.timezone),
     )
-
-
-def _line(
-    entry: Entry, stores: Mapping[int, Store], titles: Mapping[str, str], *, language: str, zone: str
-) -> HistoryLine:
-    at = entry.occurred_at.astimezone(ZoneInfo(zone))
-    title = titles.get(entry.note) if entry.note else None
-    sign = "+" if entry.points > 0 else "−" if entry.points < 0 else ""
-    return HistoryLine(
-        title=title or _kind(entry.kind, language),
-        day=str(format_date(at.date(), "d MMM y", locale=language)),
-        points=f"{sign}{number(abs(entry.points), language)}",
-        is_gain=entry.points > 0,
-        facts=tuple(_facts(entry, stores, language, zone)),
-    )
-
-
-def _kind(kind: str, language: str) -> str:
-    if kind == "earn":
-        return text(language, "Purchase")
-    if kind == "spend":
-        return text(language, "Points used")
-    return text(language, "Offer used") if kind == "offer" else text(language, "Taken back")
-
-
-def _facts(entry: Entry, stores: Mapping[int, Store], language: str, zone: str) -> list[tuple[str, str]]:
-    facts = [(text(language, "When"), moment(entry.occurred_at, language, zone))]
-    if entry.amount_minor is not None and entry.currency:
-        facts.append((text(language, "Amount"), money.shown(entry.amount_minor, entry.currency, language)))
-    if store := stores.get(entry.store_id or 0):
-        facts.append((text(language, "Shop"), store.name))
-    if entry.receipt:
-        facts.append((text(language, "Receipt"), entry.receipt))
-    factors = [words.text(reason) for reason in entry.reasons if words.text(reason).startswith("x")]
-    if factors:
-        facts.append((text(language, "Counted"), ", ".join(f"× {factor[1:]}" for factor in factors)))
-    if entry.kind == "reverse" and entry.note:
-        facts.append((text(language, "Reason"), entry.note))
-    return facts

@@ -5,20 +5,18 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask_babel import force_locale
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 
 from app import i18n
 from app.cards import codes, programmes
 from app.cards import service as cards
-from app.cards.models import Card, Programme, Store
+from app.cards.models import Card, Programme
 from app.enrolment import export, pages, remembered, stamped
+from app.enrolment.card.history import history
 from app.errors import AppError, NotFound
 from app.ledger import service as ledger
-from app.offers.models import Offer
 from app.outbox.service import Lane
-from app.rewards.models import Reward
 from app.wallets.apple.add import signed_pass_by_link
 from app.wallets.apple.issuer import issuer
 from app.wallets.google.add import save_url
@@ -28,7 +26,6 @@ from app.web import world
 blueprint = Blueprint("card", __name__)
 
 LINK = re.compile(r"[A-Za-z0-9_-]{32}")
-HISTORY_LINES = 50
 PASS_TYPE = "application/vnd.apple.pkpass"
 
 
@@ -52,7 +49,7 @@ def my_card(link: str) -> Answer:
         page = pages.programme_page(
             programme, programmes.design_of(programme), cards.assets(db, programme.id), language
         )
-        history = _history(db, card, language)
+        past = history(db, card, language, before=request.args.get("before", type=int))
         stamp_cards = stamped.stamp_lines(db, card, language, now=now)
         clubs = stamped.club_lines(db, card, language, now=now)
         gates = stamped.gate_lines(db, card, language, now=now)
@@ -71,7 +68,8 @@ def my_card(link: str) -> Answer:
             next_tier=pages.next_tier(view, language),
             offers=pages.offers(view, language),
             rewards=pages.rewards(view, language),
-            history=history,
+            history=past.lines,
+            older=past.before,
             stamp_cards=stamp_cards,
             clubs=clubs,
             gates=gates,
@@ -169,19 +167,6 @@ def _language(of_member: str) -> str:
     """Asked for in the address, else the member's own."""
     asked = request.args.get("lang")
     return asked if asked in i18n.LANGUAGES else i18n.nearest(of_member)
-
-
-def _history(db: Session, card: Card, language: str) -> list[pages.HistoryLine]:
-    entries = ledger.history(db, card.id, limit=HISTORY_LINES)
-    stores = {one.id: one for one in db.scalars(select(Store).where(Store.programme_id == card.programme_id))}
-    titles = {
-        f"reward:{one.public_id}": one.texts.get(language) or one.name
-        for one in db.scalars(select(Reward).where(Reward.programme_id == card.programme_id))
-    }
-    used = [one.note.removeprefix("offer:") for one in entries if one.note.startswith("offer:")]
-    for offer in db.scalars(select(Offer).where(Offer.public_id.in_(used))):
-        titles[f"offer:{offer.public_id}"] = offer.texts.get(language, {}).get("title") or offer.title
-    return pages.history(entries, stores, titles, language=language, zone=card.programme.timezone)
 
 
 def _buttons(view: CardView) -> list[WalletButton]:
