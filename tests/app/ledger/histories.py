@@ -34,7 +34,8 @@ from tests.app.ledger.books import broken
 from tests.chaos.servers import Postgres
 from tests.conftest import SECRET
 
-REVERSIBLE = ("earn", "spend", "capture", "adjust", "merge")
+REVERSIBLE = ("earn", "spend", "capture", "adjust", "merge", "load", "pay")
+UNITS = ("points", "points", "points", "voucher:a", "stamp:a")
 
 
 class History:
@@ -76,18 +77,31 @@ class History:
         self._write(service.earn(self.session, card, earning, by=self._by(card)))
 
     def spend(self, card: Held) -> None:
-        self._write(service.spend(self.session, card, self.dice.randint(1, 90), by=self._by(card)))
+        unit = self.dice.choice(UNITS)
+        self._write(service.spend(self.session, card, self.dice.randint(1, 90), by=self._by(card), unit=unit))
 
     def adjust(self, card: Held) -> None:
-        self._write(service.credit(self.session, card, self.dice.randint(1, 40), by=self._by(card)))
+        days = self.dice.choice((None, 5))
+        expires_at = self.now + timedelta(days=days) if days else None
+        units, unit = self.dice.randint(1, 40), self.dice.choice(UNITS)
+        self._write(service.credit(self.session, card, units, by=self._by(card), unit=unit, expires_at=expires_at))
+
+    def load(self, card: Held) -> None:
+        paid, by = self.dice.randint(1, 5_000), self._by(card)
+        self._write(service.credit(self.session, card, paid, by=by, unit="TRY", kind="load", source="funding"))
+
+    def pay(self, card: Held) -> None:
+        minor, by = self.dice.randint(1, 4_000), self._by(card)
+        facts = {"kind": "pay", "sink": "sales", "amount_minor": minor, "currency": "TRY"}
+        self._write(service.spend(self.session, card, minor, by=by, unit="TRY", **facts))
 
     def take(self, card: Held) -> None:
         by = self._by(card)
         self._write(service.spend(self.session, card, self.dice.randint(1, 30), by=by, kind="adjust", sink="adjust"))
 
     def hold(self, card: Held) -> None:
-        units = self.dice.randint(1, 60)
-        reserved = holds.place(self.session, card, units, about="reward:x", by=self._by(card))
+        units, unit = self.dice.randint(1, 60), self.dice.choice(UNITS)
+        reserved = holds.place(self.session, card, units, about="reward:x", by=self._by(card), unit=unit)
         self._write(reserved.booked)
 
     def capture(self, card: Held) -> None:
@@ -141,7 +155,8 @@ class History:
         card = booked.card
         moving.move_on(
             self.session, card_id=card.id, version=card.version + 1, modified_at=card.modified_at,
-            qualifying_minor=0, spent_minor=0, tier_id=None, seq=card.seq, hash=card.hash, lane=Lane.URGENT, now=self.now,
+            qualifying_minor=0, spent_minor=0, tier_id=None, seq=card.seq, hash=card.hash, lane=Lane.URGENT,
+            now=self.now,
         )  # fmt: skip
 
     def _write_last(self, booked: list[Booked]) -> None:
@@ -163,8 +178,8 @@ class History:
 
 
 WEIGHTS = {
-    "earn": 30, "spend": 18, "adjust": 3, "take": 3, "hold": 10, "capture": 8, "void": 4, "reverse": 16,
-    "pass_time": 10, "forgive": 1, "merge": 2,
+    "earn": 30, "spend": 18, "adjust": 6, "load": 3, "pay": 4, "take": 3, "hold": 10, "capture": 8, "void": 4,
+    "reverse": 16, "pass_time": 10, "forgive": 1, "merge": 2,
 }  # fmt: skip
 
 
