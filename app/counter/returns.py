@@ -19,12 +19,15 @@ from app.ledger.held import Held
 from app.ledger.models import Entry
 from app.ledger.reversals import OnDeficit, Returned
 from app.offers import service as offers
+from app.rewards import service as rewards
+from app.stamps import booking as stamps
 from app.tiers import service as tiers
 from app.value import bearer
 from app.value import service as value
 
 UNDO_WINDOW = timedelta(minutes=10)
 WHOLE = Returned()
+STAMP_UNITS = ("stamp:", "voucher:")
 
 
 def reverse(
@@ -52,15 +55,19 @@ def reverse(
     on_deficit = _on_deficit(session, original)
     if original.kind == "load":
         booked = value.undo_load(session, card, original, by=told)
+    elif original.unit.startswith(STAMP_UNITS):
+        booked = stamps.undo(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
     else:
         booked = reversals.reverse(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
     after = booked.card
-    if original.kind == "earn":
+    if original.kind == "earn" and not original.unit.startswith(STAMP_UNITS):
         after = _without_parts(session, after, original, booked, told, returned, on_deficit)
         after = _without_spend(session, after, original, booked, now)
         bearer.give_back(session, card, original, booked.entry.id)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
+    else:
+        rewards.give_back(session, original.id, now)
     return moves.done(session, after, booked, now)
 
 
@@ -91,11 +98,17 @@ def _without_parts(
     """Take back what the sale gave in other units, in the same measure."""
     by = told.part_of(booked.entry.id)
     for part in reversals.parts(session, original.id):
-        if part.unit.startswith("bonus:"):
+        if part.unit.startswith("bonus:") and not _gave_nothing(part, returned):
             amount_minor = None if part.lines else -(booked.entry.amount_minor or 0)
             of_part = returned if part.lines else replace(returned, pieces=None, amount_minor=amount_minor)
             card = reversals.reverse(session, card, part, by=by, returned=of_part, on_deficit=on_deficit).card
     return card
+
+
+def _gave_nothing(part: Entry, returned: Returned) -> bool:
+    """Whether none of the lines that come back gave anything of this part of the sale."""
+    pieces = returned.pieces
+    return pieces is not None and not any(line.points for line in part.lines if line.line_no in pieces)
 
 
 def _without_spend(session: Session, card: Held, original: Entry, booked: Booked, now: datetime) -> Held:
@@ -105,7 +118,11 @@ def _without_spend(session: Session, card: Held, original: Entry, booked: Booked
     _times, _points, amount_minor = reversals.reversed_so_far(session, original.id)
     whole_minor = original.amount_minor or 0
     base = _base_points(original)
-    earned_back = base * amount_minor // whole_minor - base * (amount_minor - back_minor) // whole_minor if base else 0
+    earned_back = (
+        base * amount_minor // whole_minor - base * (amount_minor - back_minor) // whole_minor
+        if base and whole_minor
+        else 0
+    )
     after = tiers.after_sale(
         session, card, spend_minor=-back_minor, earned=-earned_back,
         visits=-1 if amount_minor >= whole_minor > 0 else 0, at=original.occurred_at, now=now,

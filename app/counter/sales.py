@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from app import localtime
 from app.cards.models import Card
-from app.counter import moves, pricing
+from app.counter import lasting, moves, pricing, stamping
 from app.counter.buyers import buyer
 from app.counter.moves import Actor, Done, Shop
 from app.counter.pricing import Priced, Sale
 from app.earning import budgets, engine, expiring
 from app.earning.engine import BonusQuote, LineQuote, Quote
-from app.earning.sale import Line
+from app.earning.sale import Basket, Line
 from app.errors import Conflict, Unprocessable
 from app.ledger import service as ledger
 from app.ledger.booking import Booked, Circumstance
@@ -73,6 +73,7 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
         now=now,
     )
     after = replace(after, spent_minor=after.spent_minor + paid_minor)
+    lasting.keep_alive(session, after, priced.version.rules.expiry, priced.occurred_at, card.timezone)
     return Sold(**vars(moves.done(session, after, booked, now)), priced=priced)
 
 
@@ -156,14 +157,26 @@ def _with_parts(session: Session, booked: Booked, sale: Sale, priced: Priced, to
     card = booked.card
     part = replace(told.part_of(booked.entry.id), receipt=None, reasons=())
     for bonus in priced.quote.bonuses:
-        facts: dict[str, Any] = {"lines": _lines_of(sale.lines, priced.quote, bonus.lines)}
-        if not bonus.lines:  # what comes back of such a sale is an amount of it
-            facts |= {"amount_minor": booked.entry.amount_minor, "currency": card.currency}
+        facts: dict[str, Any] = {
+            "lines": _lines_of(sale.lines, priced.quote, bonus.lines),
+            "amount_minor": booked.entry.amount_minor,  # a return takes this back in the measure of the sale
+            "currency": card.currency,
+        }
         card = ledger.credit(
             session, card, bonus.amount_minor, by=replace(part, note=bonus.name), unit=f"bonus:{card.currency}",
             kind="earn", source="issue", expires_at=_end_of(bonus, priced.occurred_at, card.timezone), **facts,
         ).card  # fmt: skip
-    return card
+    stamps = stamping.for_sale(session, card, _as_paid(sale, priced), by=told.part_of(booked.entry.id))
+    return stamps[-1].card if stamps else card
+
+
+def _as_paid(sale: Sale, priced: Priced) -> Basket:
+    """The basket after what the rules take off."""
+    lines = tuple(
+        replace(line, discount_minor=line.discount_minor + quoted.discount_minor)
+        for line, quoted in zip(sale.lines, priced.quote.lines, strict=True)
+    ) if sale.lines else ()  # fmt: skip
+    return Basket(amount_minor=priced.paid_minor, lines=lines, by_points_minor=sale.by_points_minor)
 
 
 def _end_of(bonus: BonusQuote, occurred_at: datetime, zone: str) -> datetime | None:

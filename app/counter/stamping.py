@@ -110,14 +110,16 @@ def for_sale(
     *stamp_cards*: those of `service.live` for the sale's time and store, if they are at hand.
     """
     if stamp_cards is None:
+        if not service.counts_sales(session, card.programme_id):
+            return []
         stamp_cards = service.live(session, card.programme_id, now=by.occurred_at or by.now, store_id=by.store_id)
     done: list[Booked] = []
-    told = replace(by, reasons=())
+    told = replace(by, reasons=(), receipt=None)  # a receipt names its sale alone
     for one in rules.counted(stamp_cards, basket):
         if by.receipt and service.receipt_has_stamped(session, one.stamp_card.id, by.receipt, store_id=by.store_id):
             continue
         if not done:
-            card = _swept(session, card, replace(told, part_of_id=None, receipt=None))
+            card = _swept(session, card, replace(told, part_of_id=None))
         given = booking.give(session, card, one.stamp_card, one.count, by=told, lines=one.lines)
         if by.receipt:
             entry_id = given.booked.entry.id

@@ -4,18 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app import ids
 from app.cards import programmes
 from app.cards.models import Programme
-from app.db import insert_if_new, rows_changed
+from app.db import insert_if_new, rows_changed, table_of
 from app.errors import Conflict, NotFound, Sentence
 from app.ledger.models import Account
 from app.stamps import drafts
 from app.stamps.drafts import StampCardDraft
 from app.stamps.models import StampCard, StampedReceipt
+
+_CARD = table_of(StampCard)
+_BY_SALES = (
+    select(_CARD.c.id)
+    .where(_CARD.c.programme_id == bindparam("programme_id"), _CARD.c.state != "ended", _CARD.c.gives != "visit")
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +151,11 @@ def live(session: Session, programme_id: int, *, now: datetime, store_id: int | 
         .execution_options(populate_existing=True)
     )
     return [one for one in session.scalars(query) if store_id is None or is_at(one, store_id)]
+
+
+def counts_sales(session: Session, programme_id: int) -> bool:
+    """Whether any stamp card of a programme may be stamped by a sale: asked at every sale, so it costs little."""
+    return session.execute(_BY_SALES, {"programme_id": programme_id}).first() is not None
 
 
 def is_at(stamp_card: StampCard, store_id: int) -> bool:

@@ -1,18 +1,23 @@
 """Stamps at the counter: rounds, rewards, and what undoing leaves, on both databases."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.cards.models import Card
+from app.counter import returns, sales
+from app.counter.pricing import Sale
 from app.earning.sale import Line
 from app.errors import Conflict, Forbidden, Unprocessable
 from app.ledger.models import Account, Entry, Lot
 from app.ledger.reversals import Returned
 from app.stamps import service
 from app.world import World
-from tests.app.stamps.bench import Bench
+from tests.app.stamps.bench import TILL, Bench
 
 
 def test_eight_of_ten_and_four_more_are_one_reward_and_two_stamps(any_world: World) -> None:
@@ -353,3 +358,41 @@ def test_a_sale_without_stamped_items_gives_none(world: World) -> None:
     bench = Bench(world, gives="piece", item_kind="product", item="latte")
 
     assert len(bench.sell(Line(number=1, product="tea", amount_minor=100))) == 1
+
+
+def test_a_sale_through_the_till_stamps_and_its_return_takes_the_stamps_back(any_world: World) -> None:
+    bench = Bench(any_world, gives="piece", item_kind="product", item="latte", size=5)
+    lines = (
+        Line(number=1, product="latte", quantity=4, amount_minor=40_000),
+        Line(number=2, product="cake", quantity=1, amount_minor=10_000),
+    )
+
+    def stood(work: Callable[[Session], object]) -> tuple[int, int, int]:
+        any_world.database.transact(work)
+        return bench.stands()
+
+    sale = Sale(amount_minor=50_000, currency="TRY", lines=lines, store=bench.store, receipt="R1")
+    bench.stamp(3)
+    sold = any_world.database.transact(lambda s: sales.earn(s, bench.card, sale, by=TILL, now=bench.now))
+    after_sale = bench.stands()
+    told: dict[str, Any] = {"reason": "came back", "by": TILL, "now": bench.now}
+    two_back = stood(lambda s: returns.reverse(s, sold.entry.id, returned=Returned(pieces={1: 2, 2: 1}), **told))
+    all_back = stood(lambda s: returns.reverse(s, sold.entry.id, **told))
+
+    assert (after_sale, two_back, all_back) == ((2, 1, 0), (0, 1, 0), (3, 0, 0))
+
+
+def test_a_tap_is_undone_at_the_till_as_every_movement_is(any_world: World) -> None:
+    bench = Bench(any_world)
+    bench.stamp(8)
+    visit = bench.stamp(4)
+    used = bench.use()
+
+    for entry in (used.entry, visit.entry):
+        any_world.database.transact(
+            lambda s, entry=entry: returns.undo_at_till(
+                s, entry.id, by=TILL, is_manager=False, store=bench.store, now=bench.now
+            )
+        )
+
+    assert bench.stands() == (8, 0, 0)
