@@ -6,6 +6,7 @@ processes, a second run or one that is ten days late come to the same.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -25,14 +26,14 @@ CHUNKS_AT_ONCE = 600  # a run ends some time, and the next one goes on
 Judge = Callable[[Ladder, Record], Record]
 
 
-def work(world: World) -> int:
+def work(world: World, *, chunk: int = CHUNK) -> int:
     """Bring every card up to its programme's day; how many were looked at."""
     with world.database.reading() as session:
         programmes = list(session.scalars(select(Programme.id).order_by(Programme.id)))
-    return sum(_work_on(world, one) for one in programmes)
+    return sum(_work_on(world, one, chunk) for one in programmes)
 
 
-def recalculate(session: Session, programme_id: int, *, now: datetime) -> int:
+def recalculate(session: Session, programme_id: int, *, now: datetime, chunk: int = CHUNK) -> int:
     """Judge the next cards anew under rules that were changed; 0 when all are, or somebody else is at it.
 
     Chunk and cursor commit together: a crash repeats nothing and skips nothing.
@@ -44,7 +45,7 @@ def recalculate(session: Session, programme_id: int, *, now: datetime) -> int:
     if policy is None:
         return 0
     following = select(Card.id).where(Card.programme_id == programme_id, Card.id > policy.recalculated_to)
-    ids = list(session.scalars(following.order_by(Card.id).limit(CHUNK)))
+    ids = list(session.scalars(following.order_by(Card.id).limit(chunk)))
     policy.recalculated_to = ids[-1] if ids else None
     ladder = standings.ladder_of(session, programme_id)
     today = ladder.today(now)
@@ -52,23 +53,23 @@ def recalculate(session: Session, programme_id: int, *, now: datetime) -> int:
     return len(ids)
 
 
-def follow_time(session: Session, programme_id: int, *, now: datetime) -> int:
+def follow_time(session: Session, programme_id: int, *, now: datetime, chunk: int = CHUNK) -> int:
     """Judge the next cards of which time has changed something; how many they were."""
     ladder = standings.ladder_of(session, programme_id)
     today = ladder.today(now)
     due = select(CardStanding.card_id).where(CardStanding.programme_id == programme_id, CardStanding.due_on <= today)
-    ids = list(session.scalars(due.order_by(CardStanding.due_on, CardStanding.card_id).limit(CHUNK)))
+    ids = list(session.scalars(due.order_by(CardStanding.due_on, CardStanding.card_id).limit(chunk)))
     if ids:
         _judge(session, ladder, ids, lambda ladder, record: ladders.settled(ladder, record, today), now=now)
     return len(ids)
 
 
-def _work_on(world: World, programme_id: int) -> int:
+def _work_on(world: World, programme_id: int, chunk: int) -> int:
     done = 0
     for step in (recalculate, follow_time):
-        for _chunk in range(CHUNKS_AT_ONCE):
+        for _time in range(CHUNKS_AT_ONCE):
             looked_at = world.database.transact(
-                lambda session, step=step: step(session, programme_id, now=world.clock())  # type: ignore[misc]
+                partial(step, programme_id=programme_id, now=world.clock(), chunk=chunk)
             )
             if not looked_at:
                 break
