@@ -30,6 +30,7 @@ from app.outbox.rules import Lane
 from app.processes import Child, draining, end_with_parent, keep_running
 from app.settings import Settings
 from app.stamps import keeping as stamps
+from app.tiers import nightly as tiers
 from app.vault import load_secret
 from app.wallets.apple.places import WAITING_PLACES
 from app.webhooks import deliver as webhooks
@@ -50,6 +51,7 @@ JOBS = (
     Job(name="stamp_cards", every_s=30, work=stamps.begin_and_end),
     Job(name="clubs", every_s=60, work=clubs.drop_over),
     Job(name="seal", every_s=600, work=timekeeping.seal_entries),
+    Job(name="tiers", every_s=120, work=tiers.work),
 )
 
 
