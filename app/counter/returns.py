@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.counter import moves
+from app.counter import moves, paying
 from app.counter.moves import Actor, Done, Shop
 from app.earning import budgets, versions
 from app.errors import Conflict, Forbidden
@@ -48,6 +48,8 @@ def reverse(
     `exceeds_original`, `unknown_line`, or `insufficient`, if the rules refuse a deficit.
     """
     original = ledger.by_id(session, entry_id)
+    if value.is_payment(original):  # it may have to go to the card that replaced this one
+        return paying.refund(session, entry_id, returned.amount_minor, by=by, now=now, store=store, reason=reason)
     card = held.by_id(session, original.card_id)
     if original.kind == "earn" and original.part_of_id is not None:
         raise Conflict("not_reversible", "This is a part of a sale; undo the sale.")

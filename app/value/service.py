@@ -112,8 +112,9 @@ def payable(wanted_minor: int, there_is_minor: int, currency: str, *, in_part: b
     if wanted_minor <= there_is_minor:
         return wanted_minor
     if there_is_minor <= 0:
-        text = "There is no money to pay with."
-        raise Unprocessable("insufficient", text, errors={"amount": text, "payable": money.decimal_text(0, currency)})
+        needs, none = (money.decimal_text(minor, currency) for minor in (wanted_minor, 0))
+        text = Sentence("Has %(has)s, needs %(needs)s.", has=none, needs=needs)
+        raise Unprocessable("insufficient", text, errors={"amount": text, "payable": none})
     if in_part:
         return there_is_minor
     shown = money.decimal_text(there_is_minor, currency)

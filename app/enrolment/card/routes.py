@@ -8,15 +8,17 @@ from flask_babel import force_locale
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 
-from app import i18n
+from app import i18n, money
 from app.cards import codes, programmes
 from app.cards import service as cards
 from app.cards.models import Card, Programme
+from app.counter import leaving
 from app.enrolment import export, pages, remembered, stamped
 from app.enrolment.card.history import history
-from app.errors import AppError, NotFound
+from app.errors import AppError, Conflict, NotFound
 from app.ledger import service as ledger
 from app.outbox.service import Lane
+from app.value import service as value
 from app.wallets.apple.add import signed_pass_by_link
 from app.wallets.apple.issuer import issuer
 from app.wallets.google.add import save_url
@@ -129,26 +131,37 @@ def my_data(link: str) -> Answer:
 
 @blueprint.route("/c/<link>/leave", methods=["GET", "POST"])
 def leave(link: str) -> Answer:
-    """Asks once; what is erased stays erased, and asking again is answered alike."""
+    """Asks once; what is erased stays erased, and asking again is answered alike. Loaded money is settled first."""
     language = ""
     with world().database.reading() as db:
         card = _card(db, link, erased_too=request.method == "POST")
         language = _language(card.member.language)
-        name = card.programme.name
+        name, currency = card.programme.name, card.programme.currency
         look = f"/assets/look/{card.programme.slug}.css?v={card.programme.design_version}"
         balance = pages.number(ledger.balance_of(db, card.member_id), language)
+        owed_minor = value.balance_of(db, card.member_id, currency)
         cookie = remembered.cookie_name(card.programme.public_id)
-    if request.method == "POST":
-        with world().database.unit_of_work() as db:
-            member = _card(db, link, erased_too=True).member
-            cards.erase(db, member, now=world().clock())
-    template = "enrolment/gone.html" if request.method == "POST" else "enrolment/leave.html"
+    gone = request.method == "POST" and not owed_minor and _erased(link)
+    owed = money.shown(owed_minor, currency, language) if owed_minor else ""
     with force_locale(language):
-        text = render_template(template, name=name, look=look, link=link, balance=balance)
-    answer = _private(Response(text, mimetype="text/html"))
-    if request.method == "POST":
+        template = "enrolment/gone.html" if gone else "enrolment/leave.html"
+        text = render_template(template, name=name, look=look, link=link, balance=balance, owed=owed)
+    answer = _private(Response(text, 409 if request.method == "POST" and not gone else 200, mimetype="text/html"))
+    if gone:
         answer.delete_cookie(cookie)
     return answer
+
+
+def _erased(link: str) -> bool:
+    """Erase, unless money was loaded in this very moment."""
+    try:
+        with world().database.unit_of_work() as db:
+            card = cards.lock(db, _card(db, link, erased_too=True).id)
+            db.refresh(card.member)
+            leaving.erase(db, card, now=world().clock())
+    except Conflict:
+        return False
+    return True
 
 
 @blueprint.errorhandler(NotFound)
