@@ -5,23 +5,46 @@ comes to the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.cards.models import Card
-from app.db import rows_changed
+from app.db import rows_changed, table_of
 from app.ledger import movements
 from app.ledger.booking import Booked, Circumstance
-from app.ledger.held import Held
+from app.ledger.held import POINTS, Held
 from app.ledger.models import Account, Entry, Hold, Lot, LotUse, Pending, Posting
 
 OLD_DEBT = timedelta(days=365)
 LOTS_AT_ONCE = 200
+WARN_BEFORE = (timedelta(days=30), timedelta(days=7))
 FAR = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Units that are gone at `at`."""
+
+    at: datetime
+    units: int
 
 
 def cards_with_expired(session: Session, *, now: datetime, after: int, limit: int) -> list[int]:
@@ -162,3 +185,54 @@ def alive(session: Session, card: Held, unit: str, *, at: datetime, until: datet
         or_(Lot.remaining > 0, Lot.id.in_(reserved)),
     )
     return list(session.scalars(query))
+
+
+def cards_to_warn(session: Session, programme_id: int, *, now: datetime, after: int, limit: int) -> list[int]:
+    """Cards of a programme, as above, on which the words about what expires should be others than when they were last
+    told: a lot has come within 30 days of its end since, or within 7."""
+    modified = type_coerce(Card.modified_at, BigInteger)
+    ends = type_coerce(Lot.expires_at, BigInteger)
+    entered = [
+        and_(Lot.expires_at <= now + before, modified < ends - before // timedelta(milliseconds=1))
+        for before in WARN_BEFORE
+    ]
+    due = (
+        select(Card.id)
+        .join(Account, Account.member_id == Card.member_id)
+        .join(Lot, Lot.account_id == Account.id)
+        .where(
+            Card.programme_id == programme_id,
+            Card.status == "active",
+            Account.unit == POINTS,
+            Lot.remaining > 0,
+            Lot.expires_at > now,
+            Lot.expires_at <= now + WARN_BEFORE[0],
+            or_(*entered),
+        )
+    )
+    return _cards(session, Card.id.in_(due), after, limit)
+
+
+def soonest(account_id: ColumnElement[int]) -> ScalarSelect[str | None]:
+    """What of an account expires next, as a text that `from_text` reads: a column of another statement."""
+    lot = table_of(Lot).c
+    at = type_coerce(lot.expires_at, BigInteger)
+    none_left: ColumnElement[int] = literal_column(
+        "0"
+    )  # written out: the index holds lots with something left, and a value might be any
+    return (
+        select(cast(at, Text) + ":" + cast(func.sum(lot.remaining), Text))
+        .where(lot.account_id == account_id, lot.remaining > none_left, lot.expires_at.is_not(None))
+        .group_by(lot.expires_at)
+        .order_by(lot.expires_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def from_text(told: str | None) -> Step | None:
+    """What `soonest` says."""
+    if told is None:
+        return None
+    at, units = told.split(":")
+    return Step(datetime.fromtimestamp(int(at) / 1000, UTC), int(units))

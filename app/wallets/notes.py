@@ -14,9 +14,10 @@ from babel.dates import format_date
 from app import money
 from app.i18n import nearest, text
 from app.tiers.rules import Metric
-from app.wallets.programme import ProgrammeView, TierView
+from app.wallets.programme import ProgrammeView, RewardView, TierView
 
 NEAR = "next"
+EXPIRY = "expiry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,15 @@ class Note:
     key: str
     label: str
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiring:
+    """Points that can be spent on `last_on` for the last time; `is_near`: within a week."""
+
+    units: int
+    last_on: date
+    is_near: bool
 
 
 class Level(Protocol):
@@ -51,6 +61,12 @@ class Level(Protocol):
     def keep_by(self) -> date | None: ...
     @property
     def next_by(self) -> date | None: ...
+    @property
+    def goal(self) -> RewardView | None: ...
+    @property
+    def balance(self) -> int: ...
+    @property
+    def expiring(self) -> Expiring | None: ...
     @property
     def today(self) -> date: ...
 
@@ -80,6 +96,12 @@ def amount(value: int, programme: ProgrammeView, language: str) -> str:
     return text(language, "%(count)s points", count=money.grouped(value, nearest(language)))
 
 
+def saved(balance: int, goal: RewardView, language: str) -> str:
+    """How far it is to what is saved for: 640/1,000; never more than all of it."""
+    have, need = (money.grouped(one, nearest(language)) for one in (min(balance, goal.points), goal.points))
+    return f"{have}/{need}"
+
+
 def day(on: date, today: date, language: str) -> str:
     """31 Aug, with its year if that is not this one."""
     return _day(on, on.year != today.year, nearest(language))
@@ -90,9 +112,27 @@ def _day(on: date, with_year: bool, locale: str) -> str:
     return str(format_date(on, "d MMM y" if with_year else "d MMM", locale=locale))
 
 
+def expiry_line(card: Level, language: str) -> str:
+    """How many points are lost after which day, or nothing."""
+    if card.expiring is None:
+        return ""
+    units = money.grouped(card.expiring.units, nearest(language))
+    name = card.programme.design.points_label.get(language)
+    what = f"{units} {name}" if name else text(language, "%(count)s points", count=units)
+    until = day(card.expiring.last_on, card.today, language)
+    if card.expiring.is_near:
+        return text(language, "Last days: %(amount)s expire after %(day)s", amount=what, day=until)
+    return text(language, "%(amount)s expire after %(day)s", amount=what, day=until)
+
+
 def _notes(card: Level, language: str) -> Iterator[Note]:
+    if line := expiry_line(card, language):
+        yield Note(key=EXPIRY, label=text(language, "Expiring points"), text=line)
     if near := _near(card, language):
         yield near
+    if card.goal is not None:
+        label = text(language, "Saving for %(reward)s", reward=card.goal.name_in(language))
+        yield Note(key="goal", label=label, text=saved(card.balance, card.goal, language))
     if lines := level_lines(card, language):
         yield Note(key="level", label=text(language, "Level"), text="\n".join(lines))
 

@@ -5,7 +5,7 @@ Nothing here is a row. A view is read in one transaction and used after it is cl
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, select, type_coerce
@@ -15,13 +15,15 @@ from app import localtime
 from app.cards import people
 from app.cards.models import Card, Member, Programme
 from app.db import table_of
+from app.ledger import expiry
 from app.ledger.models import Account
+from app.rewards.models import Goal
 from app.tiers import ladder as ladders
 from app.tiers import standings
 from app.vault import Vault
 from app.wallets import notes
 from app.wallets import programme as shared
-from app.wallets.notes import Note
+from app.wallets.notes import Expiring, Note
 from app.wallets.programme import Facts, OfferView, ProgrammeView, RewardView, StoreView, TierView, offer_view
 
 __all__ = [
@@ -51,8 +53,8 @@ class CardView:
     announcement has come and gone: going back to the older one is not worth a sound. `next_tier` is None at the top.
 
     `valid_to` is the last day of the tier shown, None if it has none. `to_keep`: what is missing of the metric to keep
-    `earned_tier` by `keep_by`; what counts for the next tier does so until `next_by`. `notes` are in the card's own
-    language.
+    `earned_tier` by `keep_by`; what counts for the next tier does so until `next_by`. `expiring`: the points that are
+    lost next, if that is within 30 days. `notes` are in the card's own language.
     """
 
     card_id: int
@@ -79,6 +81,8 @@ class CardView:
     to_keep: int | None = None
     keep_by: date | None = None
     next_by: date | None = None
+    goal: RewardView | None = None
+    expiring: Expiring | None = None
     notes: tuple[Note, ...] = ()
 
     @property
@@ -127,10 +131,15 @@ class CardRow(NamedTuple):
     revision: int
     months: str | None
     standing: str | None
+    goal_reward_id: int | None
+    expiring: str | None
 
     @property
     def modified_at(self) -> datetime:
         return datetime.fromtimestamp(self.modified_ms / 1000, UTC)
+
+
+_GOAL = select(Goal.reward_id).where(Goal.card_id == Card.id).scalar_subquery()
 
 
 def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
@@ -141,7 +150,8 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
             Card.id, Card.programme_id, Card.member_id, Card.number, Card.serial, Card.link, Card.status, Card.version,
             type_coerce(Card.modified_at, BigInteger), Card.tier_id, Card.qualifying_minor, Member.language,
             Member.sealed, Account.balance, Programme.pass_type_identifier, Programme.revision,
-            *standings.texts_of(table_of(Card).c.id),
+            *standings.texts_of(table_of(Card).c.id), _GOAL,
+            expiry.soonest(table_of(Account).c.id),
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)
@@ -202,6 +212,8 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         offers=live,
         latest=latest,
         latest_is_news=facts.is_news(latest, row.tier_id),
+        goal=next((one for one in programme.rewards if one.id == row.goal_reward_id), None),
+        expiring=_expiring(row, programme, now),
         **_level(row, programme, now),
     )
     return drawn.with_notes()
@@ -220,6 +232,15 @@ def _level(row: CardRow, programme: ProgrammeView, now: datetime) -> dict[str, A
         "keep_by": told.keep_by,
         "next_by": told.next_by,
     }
+
+
+def _expiring(row: CardRow, programme: ProgrammeView, now: datetime) -> Expiring | None:
+    """What is lost within 30 days; what the next run of the job will take is not spoken of any more."""
+    first = expiry.from_text(row.expiring)
+    if first is None or not now < first.at <= now + expiry.WARN_BEFORE[0]:
+        return None
+    last_on = localtime.wall_clock(first.at - timedelta(milliseconds=1), programme.timezone).date()
+    return Expiring(units=first.units, last_on=last_on, is_near=first.at <= now + expiry.WARN_BEFORE[1])
 
 
 def _latest(offers: Sequence[OfferView]) -> OfferView | None:

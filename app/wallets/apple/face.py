@@ -15,6 +15,7 @@ from babel.dates import format_date, format_time
 from app.cards import codes
 from app.cards.design import readable_on
 from app.i18n import nearest, text
+from app.wallets import notes
 from app.wallets.notes import NEAR
 from app.wallets.view import CardView, OfferView
 from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
@@ -135,6 +136,7 @@ def _is_named_first(view: CardView) -> bool:
 
 def _auxiliary(view: CardView) -> Iterator[Field]:
     if not view.offers:
+        yield from _expiry(view)
         return
     offer = view.latest or view.offers[0]
     title = shortened(offer.title_in(view.language), OFFER_CHARACTERS)
@@ -147,6 +149,15 @@ def _auxiliary(view: CardView) -> Iterator[Field]:
         time_style=DateStyle.SHORT,
         ignores_time_zone=True,
     )
+
+
+def _expiry(view: CardView) -> Iterator[Field]:
+    """On the front where no offer stands; behind it is said in any case."""
+    if view.expiring is not None and view.is_valid:
+        label = text(
+            view.language, "Expire after %(day)s", day=notes.day(view.expiring.last_on, view.today, view.language)
+        )
+        yield Field(key="expiring", label=label, value=view.expiring.units)
 
 
 def _back(view: CardView, base_url: str) -> Iterator[Field]:
