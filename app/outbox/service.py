@@ -3,7 +3,7 @@
 All functions work in the caller's transaction and touch rows in the order of their ids. Times are epoch milliseconds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -139,6 +139,13 @@ def raise_want(session: Session, *, card_id: int, version: int, lane: Lane, now_
     }
     session.execute(_raise(lane), given)
     session.info.setdefault("hints", set()).add(("*", lane))
+
+
+def raise_wants(session: Session, versions: Sequence[tuple[int, int]], *, lane: Lane, now_ms: int) -> None:
+    """As `raise_want`, for many cards, each with its version."""
+    shared = {"now_ms": now_ms, "by": trace.current(), "window_ms": windows_of(session)[lane]}
+    if versions:
+        session.execute(_raise(lane), [{"of_card": card, "version": version, **shared} for card, version in versions])
 
 
 @cache

@@ -4,26 +4,44 @@ Each piece is a chunk of cards in a transaction of its own. Who has waited for a
 processes, a second run or one that is ten days late come to the same.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from app.cards import service as cards
 from app.cards.models import Card, Programme
+from app.clock import milliseconds
+from app.db import table_of
+from app.outbox import service as outbox
 from app.outbox.service import Lane
 from app.tiers import ladder as ladders
 from app.tiers import standings
 from app.tiers.ladder import Ladder, Record
 from app.tiers.models import CardStanding, TierPolicy
+from app.webhooks import kinds
+from app.webhooks import service as webhooks
 from app.world import World
 
 CHUNK = 200
 CHUNKS_AT_ONCE = 600  # a run ends some time, and the next one goes on
 
+SECOND = timedelta(seconds=1)
+
 Judge = Callable[[Ladder, Record], Record]
+_CARD = table_of(Card)
+_STAND = (
+    update(_CARD)
+    .where(_CARD.c.id == bindparam("one"))
+    .values(
+        tier_id=bindparam("new_tier_id"),
+        qualifying_minor=bindparam("new_metric"),
+        version=bindparam("new_version"),
+        modified_at=bindparam("new_modified_at"),
+    )
+)
 
 
 def work(world: World, *, chunk: int = CHUNK) -> int:
@@ -86,26 +104,60 @@ def _judge(session: Session, ladder: Ladder, ids: Sequence[int], judge: Judge, *
     }
     before = standings.of_cards(session, ladder, list(held))
     after = {one: judge(ladder, record) for one, record in before.items()}
-    changed = [one for one in held if after[one].differs(before[one])]
-    for one, card in held.items():
-        _show(session, ladder, card, after[one], told=one in changed, now=now)
+    changed = {one for one in held if after[one].differs(before[one])}
     if changed:
-        standings.write(session, ladder, next(iter(held.values())).programme_id, [(one, after[one]) for one in changed])
-
-
-def _show(session: Session, ladder: Ladder, card: Card, record: Record, *, told: bool, now: datetime) -> None:
-    """Bring a card's own row, and its phones, to what the record says. Nobody is told of a card that is void."""
+        programme_id = next(iter(held.values())).programme_id
+        standings.write(session, ladder, programme_id, [(one, after[one]) for one in changed])
     today = ladder.today(now)
-    tier = ladders.shown(ladder, record, today)
-    tier_id, metric = tier.id if tier else None, ladders.metric_of(ladder, record, today)
-    moved = tier_id != card.tier_id
-    if moved or metric != card.qualifying_minor:
-        told = True
-        session.execute(
-            update(Card)
-            .where(Card.id == card.id)
-            .values(tier_id=tier_id, qualifying_minor=metric)
-            .execution_options(synchronize_session=False)
-        )
-    if told and card.status == "active":
-        cards.touch(session, card, lane=Lane.NORMAL if moved else Lane.BULK, now=now)
+    faces = {one: _Face.of(ladder, record, today) for one, record in after.items()}
+    differing = [card for one, card in held.items() if one in changed or not faces[one].stands_on(card)]
+    _show(session, differing, faces, now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Face:
+    """What a card's own row says of its tier."""
+
+    tier_id: int | None
+    metric: int
+
+    @classmethod
+    def of(cls, ladder: Ladder, record: Record, today: date) -> "_Face":
+        tier = ladders.shown(ladder, record, today)
+        return cls(tier_id=tier.id if tier else None, metric=ladders.metric_of(ladder, record, today))
+
+    def stands_on(self, card: Card) -> bool:
+        return self == _Face(tier_id=card.tier_id, metric=card.qualifying_minor)
+
+
+def _show(session: Session, differing: Sequence[Card], faces: Mapping[int, _Face], *, now: datetime) -> None:
+    """Bring cards' own rows, and their phones, to what is true now. No phone is told of a card that is void.
+
+    Whoever has another tier is told soon, and so are those who listen for it; the rest at the pace of bulk changes.
+    """
+    moved = {card.id for card in differing if card.tier_id != faces[card.id].tier_id}
+    told = [card for card in differing if card.status == "active"]
+    second = now.replace(microsecond=0)
+    rows = [
+        {
+            "one": card.id,
+            "new_tier_id": faces[card.id].tier_id,
+            "new_metric": faces[card.id].metric,
+            "new_version": card.version + (card in told),
+            "new_modified_at": max(second, card.modified_at + SECOND) if card in told else card.modified_at,
+        }
+        for card in differing
+    ]
+    if rows:
+        session.execute(_STAND, rows)
+    for lane, mine in ((Lane.NORMAL, True), (Lane.BULK, False)):
+        versions = [(card.id, card.version + 1) for card in told if (card.id in moved) is mine]
+        outbox.raise_wants(session, versions, lane=lane, now_ms=milliseconds(now))
+    if moved and webhooks.listens(session, kinds.CARD_UPDATED, differing[0].programme_id):
+        for card in told:
+            if card.id in moved:
+                session.refresh(card)
+                webhooks.announce(
+                    session, programme_id=card.programme_id, kind=kinds.CARD_UPDATED, data={"status": card.status},
+                    card=card, now=now,
+                )  # fmt: skip
