@@ -11,6 +11,7 @@ from app.admin.look.routes import blueprint as look_blueprint
 from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
+from app.admin.rules.routes import blueprint as rules_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
 from app.admin.value.routes import blueprint as value_blueprint
 from app.admin.watch.routes import blueprint as watch_blueprint
@@ -31,6 +32,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(blueprint)
     for room in (
         programmes_blueprint,
+        rules_blueprint,
         look_blueprint,
         people_blueprint,
         deliveries_blueprint,

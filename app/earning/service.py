@@ -96,6 +96,14 @@ def holding(session: Session, programme: Programme, *, now: datetime) -> RuleVer
     return session.get_one(RuleVersion, versions.at(session, programme.id, programme.currency, now).id)
 
 
+def ruleset_of(raw_rules: object, currency: str) -> RuleSet:
+    """Rules that were not published yet, as values.
+
+    Raises: Unprocessable `invalid_rules`.
+    """
+    return reading.read(raw_rules, currency)
+
+
 def superseded(found: list[RuleVersion], *, starts_at: datetime, now: datetime) -> list[RuleVersion]:
     """Which of the versions that have not begun never would, if another began at *starts_at*."""
     return [one for one in found if one.starts_at > now and one.starts_at >= starts_at]
