@@ -16,7 +16,6 @@ from app.counter import rewarding, sales
 from app.counter.moves import Actor
 from app.counter.pricing import Sale
 from app.earning import versions
-from app.ledger import service as ledger
 from app.offers import service as offers
 from app.offers.service import OfferDraft
 from app.rewards import catalogue

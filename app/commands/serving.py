@@ -18,7 +18,8 @@ from granian.server.common import AbstractServer
 from app import logs, settings
 from app.alarms import service as alarms
 from app.clubs import keeping as clubs
-from app.counter import timekeeping, warning
+from app.counter import timekeeping, visiting, warning
+from app.coupons import making
 from app.db import Database
 from app.delivery import nodes, sample, snapshots
 from app.delivery.scheduler import Job
@@ -50,6 +51,10 @@ JOBS = (
     Job(name="debts", every_s=3600, work=timekeeping.write_off_debts),
     Job(name="stamp_cards", every_s=30, work=stamps.begin_and_end),
     Job(name="clubs", every_s=60, work=clubs.drop_over),
+    Job(name="rewards", every_s=30, work=visiting.turn_windows),
+    Job(name="slots", every_s=60, work=visiting.settle_slots),
+    Job(name="goals", every_s=3600, work=visiting.keep_goals),
+    Job(name="codes", every_s=1, work=making.make_codes),
     Job(name="warnings", every_s=900, work=warning.warn),
     Job(name="seal", every_s=600, work=timekeeping.seal_entries),
     Job(name="tiers", every_s=120, work=tiers.work),

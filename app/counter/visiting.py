@@ -15,7 +15,7 @@ from app.ledger import reversals
 from app.ledger import service as ledger
 from app.ledger.held import Held
 from app.outbox.service import Lane
-from app.rewards import goals, slots
+from app.rewards import catalogue, goals, slots
 from app.rewards import service as rewards
 from app.rewards.models import Goal, Reward, Taking
 from app.world import World
@@ -54,6 +54,14 @@ def settle_slots(world: World) -> int:
     with world.database.reading() as reading:
         due = slots.due(reading, now=world.clock())
     return sum(_settle(world, slot_id) for slot_id in due)
+
+
+def turn_windows(world: World) -> int:
+    """Bring rewards that have started onto the cards, and take those that are over off them; how many it was."""
+    with world.database.reading() as reading:
+        if not catalogue.windows_due(reading, now=world.clock()):
+            return 0
+    return world.database.transact(partial(catalogue.turn_windows, now=world.clock()))
 
 
 def choose_goal(session: Session, card: Held, reward: Reward, *, by: Actor, now: datetime) -> Goal:

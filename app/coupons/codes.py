@@ -25,8 +25,8 @@ def normalise(text: str) -> str | None:
     if ours is not None or len(text) > LONGEST_TYPED:
         return ours
     upper = "".join(c.upper() if c.isascii() else c for c in text.strip())
-    own = upper.translate(codes.SEPARATORS).translate(codes.LOOK_ALIKES)
-    return own if OWN.fullmatch(own) else None
+    own = upper.translate(codes.SEPARATORS)
+    return own.translate(codes.LOOK_ALIKES) if OWN.fullmatch(own) else None
 
 
 def computed(seed: bytes, first: int, count: int) -> Iterator[str]:

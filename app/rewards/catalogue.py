@@ -217,12 +217,8 @@ def turn_windows(session: Session, *, now: datetime, limit: int = 100) -> int:
 
     Each turns once, whoever asks how often: a condition on what it was decides.
     """
-    inside = and_(
-        or_(Reward.starts_at.is_(None), Reward.starts_at <= now), or_(Reward.ends_at.is_(None), Reward.ends_at > now)
-    )
-    due = or_(and_(inside, Reward.listed.is_(False)), and_(~inside, Reward.listed))
     turned = 0
-    for reward in session.scalars(select(Reward).where(Reward.active, due).order_by(Reward.id).limit(limit)).all():
+    for reward in session.scalars(select(Reward).where(_due(now)).order_by(Reward.id).limit(limit)).all():
         listed = not reward.listed
         mine = update(Reward).where(Reward.id == reward.id, Reward.active, Reward.listed.is_(not listed))
         if rows_changed(session, mine.values(listed=listed)) == 1:
@@ -230,6 +226,11 @@ def turn_windows(session: Session, *, now: datetime, limit: int = 100) -> int:
             if reward.unit == POINTS and not reward.flexible:
                 programmes.redesigned(session, session.get_one(Programme, reward.programme_id), now=now)
     return turned
+
+
+def windows_due(session: Session, *, now: datetime) -> bool:
+    """Whether some reward has started or is over, and its cards do not show it yet."""
+    return session.scalar(select(Reward.id).where(_due(now)).limit(1)) is not None
 
 
 def slots(session: Session, reward_id: int) -> list[Slot]:
@@ -241,6 +242,13 @@ def as_draft(reward: Reward) -> RewardDraft:
     """A reward as it could be asked for again."""
     values = {one.name: getattr(reward, one.name) for one in fields(RewardDraft)}
     return RewardDraft(**{**values, "points": reward.points or None, "unit": reward.unit or POINTS})
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    inside = and_(
+        or_(Reward.starts_at.is_(None), Reward.starts_at <= now), or_(Reward.ends_at.is_(None), Reward.ends_at > now)
+    )
+    return and_(Reward.active, or_(and_(inside, Reward.listed.is_(False)), and_(~inside, Reward.listed)))
 
 
 def _columns(draft: RewardDraft) -> dict[str, Any]:

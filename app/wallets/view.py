@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app import localtime
 from app.cards import people
@@ -54,7 +54,8 @@ class CardView:
 
     `valid_to` is the last day of the tier shown, None if it has none. `to_keep`: what is missing of the metric to keep
     `earned_tier` by `keep_by`; what counts for the next tier does so until `next_by`. `expiring`: the points that are
-    lost next, if that is within 30 days. `notes` are in the card's own language.
+    lost next, if that is within 30 days. `notes` are in the card's own language. A gift card, by its `kind`, shows
+    the money on it, `money_minor`, and nothing of tiers, points or offers.
     """
 
     card_id: int
@@ -84,6 +85,8 @@ class CardView:
     goal: RewardView | None = None
     expiring: Expiring | None = None
     notes: tuple[Note, ...] = ()
+    kind: str = "loyalty"
+    money_minor: int = 0
 
     @property
     def today(self) -> date:
@@ -133,12 +136,20 @@ class CardRow(NamedTuple):
     standing: str | None
     goal_reward_id: int | None
     expiring: str | None
+    kind: str
+    money: int | None
 
     @property
     def modified_at(self) -> datetime:
         return datetime.fromtimestamp(self.modified_ms / 1000, UTC)
 
 
+_PURSE = aliased(Account)
+_MONEY = (
+    select(_PURSE.balance)
+    .where(_PURSE.member_id == Card.member_id, _PURSE.role == "avail", _PURSE.unit == Programme.currency)
+    .scalar_subquery()
+)
 _GOAL = select(Goal.reward_id).where(Goal.card_id == Card.id).scalar_subquery()
 
 
@@ -151,7 +162,7 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
             type_coerce(Card.modified_at, BigInteger), Card.tier_id, Card.qualifying_minor, Member.language,
             Member.sealed, Account.balance, Programme.pass_type_identifier, Programme.revision,
             *standings.texts_of(table_of(Card).c.id), _GOAL,
-            expiry.soonest(table_of(Account).c.id),
+            expiry.soonest(table_of(Account).c.id), Card.kind, _MONEY,
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)
@@ -214,9 +225,19 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         latest_is_news=facts.is_news(latest, row.tier_id),
         goal=next((one for one in programme.rewards if one.id == row.goal_reward_id), None),
         expiring=_expiring(row, programme, now),
+        kind=row.kind,
+        money_minor=row.money or 0,
         **_level(row, programme, now),
     )
-    return drawn.with_notes()
+    return _of_money(drawn) if row.kind == "gift" else drawn.with_notes()
+
+
+def _of_money(view: CardView) -> CardView:
+    """A gift card: whoever holds it is no member, so nothing is said of levels, points or offers."""
+    return replace(
+        view, tier=None, next_tier=None, offers=(), latest=None, latest_is_news=False, goal=None, expiring=None,
+        valid_to=None, earned_tier=None, to_keep=None, keep_by=None, next_by=None,
+    )  # fmt: skip
 
 
 def _level(row: CardRow, programme: ProgrammeView, now: datetime) -> dict[str, Any]:
