@@ -5,12 +5,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.admin import certificates, gate, home
 from app.admin.changes.routes import blueprint as changes_blueprint
+from app.admin.clubs.routes import blueprint as clubs_blueprint
 from app.admin.deliveries import ledger
 from app.admin.deliveries.routes import blueprint as deliveries_blueprint
 from app.admin.look.routes import blueprint as look_blueprint
 from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
+from app.admin.stamps.routes import blueprint as stamps_blueprint
 from app.admin.rules.routes import blueprint as rules_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
 from app.admin.value.routes import blueprint as value_blueprint
@@ -41,6 +43,8 @@ def install(app: Flask) -> None:
         trail_blueprint,
         watch_blueprint,
         value_blueprint,
+        stamps_blueprint,
+        clubs_blueprint,
     ):
         app.register_blueprint(room)
 

@@ -193,10 +193,10 @@ def _reward_value(draft: StampCardDraft, errors: dict[str, str]) -> int | None:
 def _check_window(starts_at: datetime, ends_at: datetime | None, now: datetime, errors: dict[str, str]) -> None:
     if ends_at is None:
         return
-    if ends_at <= starts_at:
-        errors["ends_at"] = "The end comes after the start."
-    elif ends_at <= now:
+    if ends_at <= now:
         errors["ends_at"] = "This stamp card would be over already; choose an end in the future."
+    elif ends_at <= starts_at:
+        errors["ends_at"] = "The end comes after the start."
     elif ends_at - starts_at > LONGEST_WINDOW:
         errors["ends_at"] = "A stamp card lasts ten years at most."
 
