@@ -20,6 +20,8 @@ function storedGap() {
 }
 
 function open(code) {
+  camera.close();
+  document.querySelector("[popover]:popover-open")?.hidePopover();
   const body = new FormData();
   body.set("csrf_token", root.dataset.csrf);
   body.set("code", code);
@@ -75,7 +77,7 @@ const ACTIONS = {
   F4: () => $(".till-choices [data-pick]:not(:disabled)")?.focus(),
   F6: () => $("[data-stamp]")?.click(),
   F7: () => openStamps(),
-  F8: () => $("[data-undo]:not(:disabled)")?.click(),
+  F8: () => screen.settled().then(() => $("[data-undo]:not(:disabled)")?.click()),
   F9: () => document.getElementById("till-switch")?.requestSubmit(),
   F10: () => document.getElementById("till-switch")?.requestSubmit(),
   F12: () => document.getElementById("till-help").showPopover(),

@@ -17,7 +17,7 @@ from app.offers import service as offers
 from app.rewards import catalogue
 from app.rewards.rules import Wish
 from app.stamps import service as stamps
-from app.till import returning
+from app.till import queries, returning
 from app.till.desk import Desk
 from app.till.finding import entry_at, held_at
 from app.till.forms import EarnForm, HoldForm, RedeemForm, StampForm, UndoForm
@@ -107,7 +107,7 @@ def end_hold(session: Session, desk: Desk, serial: str, form: HoldForm, *, now: 
 
 
 def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
-    """Undo an entry and return the counter-entry's id.
+    """Undo an entry, or let go of what it put aside, and return the counter-entry's id.
 
     Raises: Conflict `leaves_deficit`, unless confirmed, with the missing points as `errors["missing"]`; NotFound
     `unknown_transaction`; as `counter.returns.undo_at_till`.
@@ -116,6 +116,9 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
     def work() -> Done:
         entry = entry_at(session, desk, form.entry_id)
         held.by_id(session, entry.card_id)  # the lock: what is owed is decided on what nobody else can spend
+        hold_id = session.scalar(queries.open_hold(entry.id))
+        if hold_id is not None:
+            return rewarding.void(session, hold_id, by=desk.actor, now=now)
         missing = returning.owed_after(session, entry, entry.points)
         if missing and not form.confirmed and not _is_undone(session, entry):
             raise _leaves_deficit(missing)

@@ -51,18 +51,21 @@ def find(session: Session, desk: Desk, text: str) -> Found:
     text = text.strip()
     number = codes.normalise(text)
     card: Identified | None = None
+    unknown: AppError = NotFound("unknown_code", "Card not found.")
     if number is not None:
         card = session.execute(queries.NUMBERED, {"number": number, "programme_id": desk.programme.id}).one_or_none()
     elif _is_contact(text):
-        card = _by_contact(session, desk, text)
+        card, unknown = _by_contact(session, desk, text, unknown)
     elif _is_shaped(text) or not _is_receipt(text):
         raise _not_a_code()
+    else:
+        unknown = _not_a_code()
     if card is not None:
         return Found(serial=_active(card).serial)
     sales = _sales(session, desk, text) if _is_receipt(text) else []
     if len(sales) == 1:
         return Found(sale=sales[0].id)
-    raise NotFound("unknown_code", "Card not found.") if number or _is_contact(text) else _not_a_code()
+    raise unknown
 
 
 def card_at(session: Session, desk: Desk, serial: str) -> Card:
@@ -151,11 +154,12 @@ def _is_contact(text: str) -> bool:
     return "@" in text or (digits >= PHONE_DIGITS and all(c in "0123456789+()-./ " for c in text))
 
 
-def _by_contact(session: Session, desk: Desk, text: str) -> Card | None:
+def _by_contact(session: Session, desk: Desk, text: str, unknown: AppError) -> tuple[Card | None, AppError]:
+    """The card with that contact, and how the text is refused if it is no receipt's number either."""
     region = REGION_BY_LANGUAGE.get(desk.programme.language, "GB")
     wanted = {"email": text} if "@" in text else {"phone": text}
     try:
         person = people.checked("-", region=region, **wanted)
     except AppError:
-        raise _not_a_code() from None
-    return cards.by_contact(session, desk.programme, person)
+        return None, _not_a_code()
+    return cards.by_contact(session, desk.programme, person), unknown

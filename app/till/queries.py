@@ -17,7 +17,7 @@ _CARD = table_of(Card)
 NUMBERED = select(_CARD.c.serial, _CARD.c.status).where(
     _CARD.c.number == bindparam("number"), _CARD.c.programme_id == bindparam("programme_id")
 )
-# what a cashier did, as against what follows from it: a hold is shown on the card while it is open
+# what a cashier did, as against what follows from it
 SHOWN = ("earn", "spend", "offer", "reverse", "adjust", "load", "pay", "refund")
 
 
@@ -116,4 +116,13 @@ def _rows() -> Select[Any]:
 
 def _is_shown() -> ColumnElement[bool]:
     """Of a movement in several units only its first entry; a capture is part of its hold and stands for it."""
-    return or_(and_(Entry.kind.in_(SHOWN), Entry.part_of_id.is_(None)), Entry.kind == "capture")
+    is_open = select(Hold.id).where(Hold.entry_id == Entry.id, Hold.state == "open").exists()
+    return or_(
+        and_(Entry.kind.in_(SHOWN), Entry.part_of_id.is_(None)),
+        Entry.kind == "capture",
+        and_(Entry.kind == "hold", is_open),
+    )
+
+
+def open_hold(entry_id: str) -> Select[str]:
+    return select(Hold.id).where(Hold.entry_id == entry_id, Hold.state == "open")

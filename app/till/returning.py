@@ -7,12 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import idempotency, money
-from app.cards import codes
 from app.cards.models import Card
 from app.errors import Conflict, Unprocessable
 from app.ledger import reversals
 from app.ledger.models import Account, Entry, Pending
 from app.ledger.reversals import Returned
+from app.stamps import service as stamps
 from app.till import amounts, queries
 from app.till.amounts import Ambiguous
 from app.till.forms import new_key
@@ -117,7 +117,7 @@ def opened(session: Session, entry: Entry, form: ReturnForm | None, *, language:
     return Returning(
         entry_id=entry.id,
         serial=card.serial,
-        card=codes.grouped(card.number)[-4:],
+        card=card.number[-4:],
         receipt=entry.receipt or "",
         amount=money.shown(entry.amount_minor or 0, currency, language),
         left=money.shown((entry.amount_minor or 0) - returned_minor, currency, language),
@@ -133,11 +133,21 @@ def owed_after(session: Session, entry: Entry, points: int) -> int:
         return 0
     if session.scalar(select(Pending.units).where(Pending.entry_id == entry.id, Pending.state == "waiting")):
         return 0
+    return max(0, points - _usable(session, entry))
+
+
+def _usable(session: Session, entry: Entry) -> int:
+    """Units that can be taken back without a debt; rewards of a full stamp card are turned back into its stamps."""
     of_member = select(Card.member_id).where(Card.id == entry.card_id).scalar_subquery()
-    balance = select(Account.balance).where(
-        Account.member_id == of_member, Account.role == "avail", Account.unit == entry.unit
+    voucher = entry.unit.replace("stamp:", "voucher:", 1)
+    query = select(Account.unit, Account.balance).where(
+        Account.member_id == of_member, Account.role == "avail", Account.unit.in_({entry.unit, voucher})
     )
-    return max(0, points - (session.scalar(balance) or 0))
+    found: dict[str, int] = {unit: balance or 0 for unit, balance in session.execute(query)}
+    usable = found.get(entry.unit, 0)
+    if voucher != entry.unit and found.get(voucher):
+        usable += found[voucher] * stamps.by_id(session, entry.unit.partition(":")[2]).size
+    return usable
 
 
 def _lines(

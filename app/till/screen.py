@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
@@ -113,7 +115,7 @@ def customer_of(session: Session, desk: Desk, card: Card, *, language: str, now:
     return Customer(
         view=view,
         number=codes.grouped(card.number),
-        factor=earning_words.number(str(view.tier_factor), language) if view.tier_factor.denominator == 1 else "",
+        factor=_factor(view.tier_factor, language),
         choices=choices.best_first(view, refusals, language=language),
         holds=_holds(view, language, now),
         missing_for_next=view.next_reward.points - view.balance if view.next_reward else 0,
@@ -121,6 +123,13 @@ def customer_of(session: Session, desk: Desk, card: Card, *, language: str, now:
         warning=_warning(view, desk, language),
         history=entries.history_of(session, desk, card, language=language, now=now),
     )
+
+
+def _factor(factor: Fraction, language: str) -> str:
+    """What the tier does to points, empty if nothing."""
+    if factor == 1:
+        return ""
+    return earning_words.number(f"{Decimal(factor.numerator) / Decimal(factor.denominator):.2f}", language)
 
 
 def _holds(view: TillView, language: str, now: datetime) -> tuple[OpenHold, ...]:

@@ -31,10 +31,13 @@ export function fingers(root, reckon) {
     clearTimeout(waiting);
     waiting = setTimeout(() => form.isConnected && reckon(form), RECKON_AFTER_MS);
   });
-  // With a pad on the screen, the keyboard of the system stays away: it would cover the buttons.
-  root.addEventListener("till:arrived", () => {
-    const pad = root.querySelector("[data-pad]");
-    const field = root.querySelector("[data-amount]");
-    if (pad && field && getComputedStyle(pad).display !== "none") field.inputMode = "none";
-  });
+}
+
+const TOUCH = navigator.maxTouchPoints > 0;
+
+// Where there is a pad, the keyboard of the system stays away: it would cover the buttons.
+export function withoutKeyboard(root) {
+  document.documentElement.toggleAttribute("data-touch", TOUCH);
+  const field = root.querySelector("[data-amount]");
+  if (field && TOUCH) field.inputMode = "none";
 }

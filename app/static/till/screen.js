@@ -1,6 +1,6 @@
 // Sends the till's forms without leaving the page. The server draws every state; this puts it in place.
 
-import { fingers } from "./fingers.js";
+import { fingers, withoutKeyboard } from "./fingers.js";
 import { playDone, playRefused } from "./sound.js";
 
 const isAction = (target) => target.closest("button[type=submit], button:not([type]), a[data-till]");
@@ -21,14 +21,25 @@ export class Screen {
     this.queue = Promise.resolve();
     this.sending = 0;
     root.addEventListener("submit", (event) => this.submit(event));
-    // The second tap of a double tap would meet whatever has come under the finger meanwhile.
-    root.addEventListener("click", (event) => event.detail > 1 && isAction(event.target) && hush(event), { capture: true });
+    // The second tap of a double tap would meet whatever has come under the finger meanwhile, and an undo that is
+    // pressed while something is on its way would undo what was before it.
+    root.addEventListener("click", (event) => this.isAstray(event) && hush(event), { capture: true });
     root.addEventListener("click", (event) => this.follow(event));
     fingers(root, (form) => this.reckon(form));
     for (const name of ["online", "offline"]) window.addEventListener(name, () => this.connected(navigator.onLine));
     window.addEventListener("popstate", () => window.location.reload());
     this.connected(navigator.onLine);
     this.arrived();
+  }
+
+  isAstray({ detail, target }) {
+    if (target.closest("[data-undo]") && this.sending) return true;
+    return detail > 1 && isAction(target);
+  }
+
+  // When all that was pressed has been answered: what an undo would undo is known only then.
+  settled() {
+    return this.queue;
   }
 
   submit(event) {
@@ -102,9 +113,11 @@ export class Screen {
   }
 
   arrived() {
+    withoutKeyboard(this.root);
     const first = this.root.querySelector("[data-focus]");
     const typing = window.matchMedia("(pointer: fine)").matches;
-    if (first && typing) first.focus({ preventScroll: true });
+    // A field that opens no keyboard of the system (it has a pad) can have the focus everywhere.
+    if (first && (typing || first.inputMode === "none")) first.focus({ preventScroll: true });
     this.countDown();
     this.root.dispatchEvent(new CustomEvent("till:arrived", { bubbles: true }));
   }
