@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from json.encoder import encode_basestring
 
+from app import money
 from app.cards import codes
 from app.wallets.apple import face
 from app.wallets.notes import Note
@@ -49,7 +50,15 @@ def own(row: CardRow, view: CardView, token: str) -> Own:
 def kind(row: CardRow, view: CardView) -> tuple[object, ...]:
     """What cards must have in common, besides their programme's facts, to be written with one stencil."""
     labels = tuple((note.key, note.label) for note in view.notes)
-    return row.tier_id, row.status, row.language, tuple(offer.id for offer in view.offers), row.sealed is None, labels
+    return (
+        row.tier_id,
+        row.status,
+        row.language,
+        tuple(offer.id for offer in view.offers),
+        row.sealed is None,
+        labels,
+        row.kind,
+    )
 
 
 def cut(view: CardView, *, base_url: str) -> Stencil:
@@ -75,6 +84,7 @@ def _marked(view: CardView) -> CardView:
         link=secrets.token_urlsafe(24),
         number=number,
         balance=_random_number(),
+        money_minor=_random_number(),
         notes=tuple(replace(note, text=secrets.token_hex(16)) for note in view.notes),
         short_name=secrets.token_hex(face.NAME_CHARACTERS // 2) if view.short_name else "",
         modified_at=datetime(1000, 1, 1, tzinfo=UTC) + timedelta(seconds=secrets.randbelow(10**9)),
@@ -87,11 +97,12 @@ def _random_number() -> int:
 
 def _holes(view: CardView, token: str) -> Mapping[str, Fill]:
     """What the marked values look like in the text -> what a card has there."""
-    name_characters = face.name_characters(view)
+    name_characters, currency = face.name_characters(view), view.programme.currency
     return {
         view.serial: lambda own: own.row.serial,
         token: lambda own: own.token,
         str(view.balance): lambda own: str(own.row.balance or 0),
+        money.decimal_text(view.money_minor, currency): lambda own: money.decimal_text(own.row.money or 0, currency),
         codes.barcode_message(view.number): lambda own: codes.barcode_message(own.row.number),
         codes.grouped(view.number): lambda own: codes.grouped(own.row.number),
         view.link: lambda own: own.row.link,
