@@ -35,6 +35,7 @@ from app.ledger.models import Account, Entry, Hold, Lot, LotUse, Pending, Postin
 
 OLD_DEBT = timedelta(days=365)
 LOTS_AT_ONCE = 200
+LENGTHENED_AT_ONCE = 500
 WARN_BEFORE = (timedelta(days=30), timedelta(days=7))
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -167,8 +168,12 @@ def ladder(session: Session, member_id: int, unit: str) -> list[tuple[datetime |
 
 def lengthen(session: Session, lots_of: Sequence[int], until: datetime) -> int:
     """Let lots live longer; those that would live shorter are left alone. How many were changed."""
-    longer = update(Lot).where(Lot.id.in_(lots_of), Lot.expires_at < until).values(expires_at=until)
-    return rows_changed(session, longer.execution_options(synchronize_session=False))
+    changed = 0
+    for first in range(0, len(lots_of), LENGTHENED_AT_ONCE):
+        some = Lot.id.in_(lots_of[first : first + LENGTHENED_AT_ONCE])
+        longer = update(Lot).where(some, Lot.expires_at < until).values(expires_at=until)
+        changed += rows_changed(session, longer.execution_options(synchronize_session=False))
+    return changed
 
 
 def alive(session: Session, card: Held, unit: str, *, at: datetime, until: datetime) -> list[int]:
@@ -236,3 +241,22 @@ def from_text(told: str | None) -> Step | None:
         return None
     at, units = told.split(":")
     return Step(datetime.fromtimestamp(int(at) / 1000, UTC), int(units))
+
+
+def ending(
+    session: Session, programme_id: int, unit: str, *, now: datetime, by: datetime, before: datetime, limit: int
+) -> list[int]:
+    """Lots of a programme that live now and end at *by* or earlier, and before *before*; the soonest first."""
+    query = (
+        select(Lot.id)
+        .join(Account, Account.id == Lot.account_id)
+        .where(
+            Account.programme_id == programme_id,
+            Account.unit == unit,
+            Lot.remaining > 0,
+            Lot.expires_at > now,
+            Lot.expires_at <= by,
+            Lot.expires_at < before,
+        )
+    )
+    return list(session.scalars(query.order_by(Lot.expires_at, Lot.id).limit(limit)))

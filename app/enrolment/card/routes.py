@@ -12,13 +12,15 @@ from app import i18n, money
 from app.cards import codes, programmes
 from app.cards import service as cards
 from app.cards.models import Card, Programme
-from app.counter import leaving
+from app.counter import lasting, leaving
 from app.enrolment import export, pages, remembered, stamped
 from app.enrolment.card.history import history
 from app.errors import AppError, Conflict, NotFound
 from app.ledger import service as ledger
+from app.ledger.held import POINTS
 from app.outbox.service import Lane
 from app.value import service as value
+from app.wallets import notes
 from app.wallets.apple.add import signed_pass_by_link
 from app.wallets.apple.issuer import issuer
 from app.wallets.google.add import save_url
@@ -56,6 +58,8 @@ def my_card(link: str) -> Answer:
         clubs = stamped.club_lines(db, card, language, now=now)
         gates = stamped.gate_lines(db, card, language, now=now)
         consent = card.member.marketing_consent
+        ladder = lasting.ladder(db, card.member_id, POINTS, card.programme.timezone)
+        owed = ledger.deficit_of(db, card.member_id)
     with force_locale(language):
         text = render_template(
             "enrolment/card.html",
@@ -75,6 +79,12 @@ def my_card(link: str) -> Answer:
             stamp_cards=stamp_cards,
             clubs=clubs,
             gates=gates,
+            expiring=[
+                (notes.day(step.last_on, view.today, language), pages.number(step.units, language))
+                for step in ladder.steps
+            ],
+            never_expiring=pages.number(ladder.never, language) if ladder.never else "",
+            owed=pages.number(owed, language) if owed else "",
             consent=consent,
             is_new=request.args.get("new") == "1",
             saved=request.args.get("saved") == "1",
