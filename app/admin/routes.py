@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.admin import certificates, gate, home
+from app.admin.balances.routes import blueprint as balances_blueprint
 from app.admin.changes.routes import blueprint as changes_blueprint
 from app.admin.clubs.routes import blueprint as clubs_blueprint
 from app.admin.deliveries import ledger
@@ -35,6 +36,7 @@ def install(app: Flask) -> None:
     for room in (
         programmes_blueprint,
         rules_blueprint,
+        balances_blueprint,
         look_blueprint,
         people_blueprint,
         deliveries_blueprint,

@@ -24,6 +24,7 @@ from app.db import Database
 from app.delivery import nodes, sample, snapshots
 from app.delivery.scheduler import Job
 from app.delivery.service import Duties, serve
+from app.earning import promising
 from app.enrolment import mail
 from app.errors import ConfigurationError
 from app.migrations.run import NEWER, is_current, is_newer, migrate
@@ -58,6 +59,7 @@ JOBS = (
     Job(name="warnings", every_s=900, work=warning.warn),
     Job(name="seal", every_s=600, work=timekeeping.seal_entries),
     Job(name="tiers", every_s=120, work=tiers.work),
+    Job(name="promises", every_s=60, work=promising.keep),
 )
 
 

@@ -16,6 +16,7 @@ from app.earning.rules import RuleSet, When
 from app.errors import Conflict, Sentence, Unprocessable
 
 NOTE_MAX = 200
+_PROMISED = select(Programme.id, Programme.currency, Programme.earn_points, Programme.earn_per_minor)
 
 
 def publish(
@@ -126,18 +127,20 @@ def store_names(session: Session, programme: Programme) -> dict[str, str]:
     return {row.public_id: row.name for row in rows}
 
 
-def keep_promises(session: Session, *, now: datetime) -> int:
-    """Let programmes promise to new members what their present rules give; how many promised something else.
+def broken_promises(session: Session, *, now: datetime) -> list[int]:
+    """Programmes that promise new members something else than their present rules give: a version has begun since."""
+    found = []
+    for row in session.execute(_PROMISED):
+        promised = _of(versions.at(session, row.id, row.currency, now).rules)
+        if promised is not None and promised != (row.earn_points, row.earn_per_minor):
+            found.append(row.id)
+    return found
 
-    For versions that began since they were published; doing it twice, or late, comes to the same.
-    """
-    changed = 0
-    for programme in session.scalars(select(Programme)).all():
-        promised = _of(versions.at(session, programme.id, programme.currency, now).rules)
-        if promised is not None and promised != (programme.earn_points, programme.earn_per_minor):
-            programme.earn_points, programme.earn_per_minor = promised
-            changed += 1
-    return changed
+
+def keep_promise(session: Session, programme_id: int, *, now: datetime) -> None:
+    """Let a programme promise what its present rules give; doing it twice, or late, comes to the same."""
+    row = session.get_one(Programme, programme_id, with_for_update=True, populate_existing=True)
+    _promise(row, versions.at(session, row.id, row.currency, now).rules)
 
 
 def _promise(programme: Programme, ruleset: RuleSet) -> None:

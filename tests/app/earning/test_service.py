@@ -1,15 +1,17 @@
 """Publishing rules."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.cards.models import Programme
-from app.earning import service, versions
+from app.earning import promising, service, versions
 from app.errors import Conflict, Unprocessable
 from app.world import World
 from tests import factories
+from tests.conftest import MovableClock
 
 NOW = factories.NOW
 DOUBLE = {"rules": [{"kind": "amount", "name": "Purchases", "points": 2, "per": "10.00"}]}
@@ -50,11 +52,11 @@ def test_rules_for_later_change_nothing_until_they_begin(any_world: World, progr
     later = NOW + timedelta(days=3)
     publish(any_world, programme, starts_at=later)
 
-    def at(when: Any) -> int:
-        with any_world.database.unit_of_work() as session:
-            changed = service.keep_promises(session, now=when)
-            assert service.keep_promises(session, now=when) == 0
-            return changed
+    def at(when: datetime) -> int:
+        world = replace(any_world, clock=MovableClock(when))
+        changed = promising.keep(world)
+        assert promising.keep(world) == 0
+        return changed
 
     assert (at(NOW), rate(any_world, programme)[0]) == (0, 1)
     assert (at(later), rate(any_world, programme)[0]) == (1, 2)
