@@ -131,7 +131,7 @@ function line(item) {
 
 function drawUndo() {
   const button = find("offline-undo");
-  const possible = last !== null && Date.now() - Date.parse(last.at) < UNDO_MS;
+  const possible = desk !== null && last !== null && Date.now() - Date.parse(last.at) < UNDO_MS;
   button.hidden = !possible;
   if (possible) button.querySelector("[data-text]").textContent = fill(words.undo, { what: said(last) });
 }
