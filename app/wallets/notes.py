@@ -14,15 +14,19 @@ from babel.dates import format_date
 from app import money
 from app.i18n import nearest, text
 from app.tiers.rules import Metric
+from app.wallets import collected
+from app.wallets.collected import Collected, Joined
 from app.wallets.programme import ProgrammeView, RewardView, TierView
 
 NEAR = "next"
 EXPIRY = "expiry"
+STAMPS = "stamps"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A label and a text. The one with the key `next` stands on the front where there is room, all others behind."""
+    """A label and a text. Those with the keys `next` and `stamps` stand on the front where there is room, all others
+    behind."""
 
     key: str
     label: str
@@ -67,6 +71,10 @@ class Level(Protocol):
     def balance(self) -> int: ...
     @property
     def expiring(self) -> Expiring | None: ...
+    @property
+    def stamps(self) -> tuple[Collected, ...]: ...
+    @property
+    def clubs(self) -> tuple[Joined, ...]: ...
     @property
     def today(self) -> date: ...
 
@@ -126,6 +134,7 @@ def expiry_line(card: Level, language: str) -> str:
 
 
 def _notes(card: Level, language: str) -> Iterator[Note]:
+    yield from _stamps(card, language)
     if line := expiry_line(card, language):
         yield Note(key=EXPIRY, label=text(language, "Expiring points"), text=line)
     if near := _near(card, language):
@@ -135,6 +144,17 @@ def _notes(card: Level, language: str) -> Iterator[Note]:
         yield Note(key="goal", label=label, text=saved(card.balance, card.goal, language))
     if lines := level_lines(card, language):
         yield Note(key="level", label=text(language, "Level"), text="\n".join(lines))
+
+
+def _stamps(card: Level, language: str) -> Iterator[Note]:
+    if front := collected.front_line(card.stamps, language):
+        yield Note(key=STAMPS, label=front[0], text=front[1])
+    if lines := collected.stamp_lines(card.stamps, language):
+        yield Note(key="stamp-cards", label=text(language, "Stamp cards"), text="\n\n".join(lines))
+    for one in card.clubs[: collected.CLUBS_SHOWN]:
+        until = text(language, "Until %(end)s", end=day(one.last_on, card.today, language))
+        words = "\n".join(part for part in (until, one.club.benefits_in(language)) if part)
+        yield Note(key=f"club-{one.club.id}", label=one.club.name_in(language), text=words)
 
 
 def _near(card: Level, language: str) -> Note | None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ from app.rewards.models import Reward
 from app.tiers import standings
 from app.tiers.ladder import Ladder
 from app.tiers.rules import Policy
+from app.wallets import collected
+from app.wallets.collected import ClubView, StampCardView
 
 R = TypeVar("R", Store, Reward, Offer)
 
@@ -126,6 +128,8 @@ class ProgrammeView:
     stores: tuple[StoreView, ...]
     rewards: tuple[RewardView, ...]
     policy: Policy = field(default_factory=Policy)
+    stamp_cards: tuple[StampCardView, ...] = ()
+    clubs: tuple[ClubView, ...] = ()
 
     @cached_property
     def ladder(self) -> Ladder:
@@ -181,12 +185,17 @@ def facts(session: Session, programme_ids: Iterable[int]) -> dict[int, Facts]:
     stores = _by_programme(session.scalars(_STORES, {"ids": ids}))
     rewards = _by_programme(session.scalars(_REWARDS, {"ids": ids}))
     policies = standings.policies_of(session, ids)
+    stamp_cards, clubs = collected.stamp_cards_of(session, ids), collected.clubs_of(session, ids)
     opened = _by_programme(session.scalars(_OPEN, {"ids": ids}))
     over = _over(session, ids, [offer for each in opened.values() for offer in each])
     return {
         row.id: Facts(
             revision=row.revision,
-            programme=_programme(row, stores[row.id], rewards[row.id], policies[row.id]),
+            programme=replace(
+                _programme(row, stores[row.id], rewards[row.id], policies[row.id]),
+                stamp_cards=stamp_cards.get(row.id, ()),
+                clubs=clubs.get(row.id, ()),
+            ),
             opened=tuple((offer.tier_id, offer_view(offer)) for offer in opened[row.id]),
             over=tuple(over[row.id]),
         )

@@ -21,8 +21,9 @@ from app.rewards.models import Goal
 from app.tiers import ladder as ladders
 from app.tiers import standings
 from app.vault import Vault
-from app.wallets import notes
+from app.wallets import collected, notes
 from app.wallets import programme as shared
+from app.wallets.collected import Collected, Joined
 from app.wallets.notes import Expiring, Note
 from app.wallets.programme import Facts, OfferView, ProgrammeView, RewardView, StoreView, TierView, offer_view
 
@@ -87,6 +88,8 @@ class CardView:
     notes: tuple[Note, ...] = ()
     kind: str = "loyalty"
     money_minor: int = 0
+    stamps: tuple[Collected, ...] = ()
+    clubs: tuple[Joined, ...] = ()
 
     @property
     def today(self) -> date:
@@ -138,6 +141,8 @@ class CardRow(NamedTuple):
     expiring: str | None
     kind: str
     money: int | None
+    stamps: str | None
+    clubs: str | None
 
     @property
     def modified_at(self) -> datetime:
@@ -163,6 +168,7 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
             Member.sealed, Account.balance, Programme.pass_type_identifier, Programme.revision,
             *standings.texts_of(table_of(Card).c.id), _GOAL,
             expiry.soonest(table_of(Account).c.id), Card.kind, _MONEY,
+            *collected.texts_of(table_of(Card).c.member_id),
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)
@@ -227,6 +233,8 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         expiring=_expiring(row, programme, now),
         kind=row.kind,
         money_minor=row.money or 0,
+        stamps=collected.stamps_from(programme.stamp_cards, row.stamps),
+        clubs=collected.clubs_from(programme.clubs, row.clubs, programme.timezone, now),
         **_level(row, programme, now),
     )
     return _of_money(drawn) if row.kind == "gift" else drawn.with_notes()
@@ -236,7 +244,7 @@ def _of_money(view: CardView) -> CardView:
     """A gift card: whoever holds it is no member, so nothing is said of levels, points or offers."""
     return replace(
         view, tier=None, next_tier=None, offers=(), latest=None, latest_is_news=False, goal=None, expiring=None,
-        valid_to=None, earned_tier=None, to_keep=None, keep_by=None, next_by=None,
+        valid_to=None, earned_tier=None, to_keep=None, keep_by=None, next_by=None, stamps=(), clubs=(),
     )  # fmt: skip
 
 

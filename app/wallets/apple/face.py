@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
 
+from app import money
 from app.cards import codes
 from app.cards.design import readable_on
 from app.i18n import nearest, text
@@ -20,6 +21,7 @@ from app.wallets.notes import NEAR
 from app.wallets.view import CardView, OfferView
 from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
 
+FRONT = (notes.STAMPS, NEAR)
 LOCATIONS_MAX = 10
 LOGO_TEXT_CHARACTERS = 20
 TIER_CHARACTERS = 22
@@ -46,7 +48,7 @@ def store_card(view: CardView, *, base_url: str, token: str | None) -> StoreCard
         description=programme.description or programme.name,
         header=() if erased else (_balance(view),),
         primary=(_primary(view),),
-        secondary=() if erased or view.offers else tuple(_standing(view)),
+        secondary=() if erased or view.offers else tuple(_front(view)),
         auxiliary=tuple(_auxiliary(view)),
         back=tuple(_back(view, base_url)),
         barcodes=() if erased else (_barcode(view),),
@@ -87,6 +89,15 @@ def points_label(view: CardView) -> str:
 
 
 def _balance(view: CardView) -> Field:
+    if view.kind == "gift":
+        currency = view.programme.currency
+        return Field(
+            key="balance",
+            label=text(view.language, "Balance"),
+            value=Decimal(money.decimal_text(view.money_minor, currency)),
+            currency_code=currency,
+            change_message=text(view.language, "New balance: %@") if view.is_valid else None,
+        )
     return Field(
         key="balance",
         label=points_label(view),
@@ -98,11 +109,15 @@ def _balance(view: CardView) -> Field:
 def _primary(view: CardView) -> Field:
     if not view.is_valid:
         return Field(key="tier", value=text(view.language, "No longer valid"))
+    if view.kind == "gift":
+        return Field(key="tier", value=text(view.language, "Gift card"))
     if view.tier:
         name = shortened(view.tier.name_in(view.language), TIER_CHARACTERS)
         return Field(key="tier", label=text(view.language, "Level"), value=name)
     if benefit := _by_language(view.programme.design.benefit, view):
         return Field(key="tier", value=shortened(benefit, TIER_CHARACTERS))
+    if not view.short_name:
+        return Field(key="tier", value=text(view.language, "Discount card"))
     return Field(
         key="tier", label=text(view.language, "Member"), value=shortened(view.short_name, name_characters(view))
     )
@@ -118,10 +133,23 @@ def _standing(view: CardView) -> Iterator[Field]:
         name = shortened(view.short_name, name_characters(view))
         yield Field(key="member", label=text(view.language, "Member"), value=name)
     yield from (
-        Field(key=note.key, label=shortened(note.label, LABEL_CHARACTERS), value=note.text)
+        Field(
+            key=note.key,
+            label=shortened(note.label, LABEL_CHARACTERS),
+            value=note.text,
+            change_message="%@" if note.key == notes.STAMPS else None,
+        )
         for note in view.notes
-        if note.key == NEAR
+        if note.key in FRONT
     )
+
+
+def _front(view: CardView) -> list[Field]:
+    """Stamps go before the member's name: of three fields in the row each would be cut."""
+    fields = list(_standing(view))
+    if any(one.key == notes.STAMPS for one in fields):
+        return [one for one in fields if one.key != "member"]
+    return fields
 
 
 def name_characters(view: CardView) -> int:
@@ -162,14 +190,16 @@ def _expiry(view: CardView) -> Iterator[Field]:
 
 def _back(view: CardView, base_url: str) -> Iterator[Field]:
     design, language = view.programme.design, view.language
-    if view.status != "erased":
+    if view.kind == "gift" and view.status != "erased":
+        yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")
+    elif view.status != "erased":
         yield _latest(view)
         yield _paragraph(
             "offers", text(language, "Offers"), "\n\n".join(_offer_lines(view)) or text(language, "None now")
         )
-        if view.offers:
-            yield from _standing(view)
-        yield from (_paragraph(note.key, note.label, note.text) for note in view.notes if note.key != NEAR)
+        front = () if view.offers else {one.key for one in _front(view)}
+        yield from (one for one in _standing(view) if one.key not in front)
+        yield from (_paragraph(note.key, note.label, note.text) for note in view.notes if note.key not in FRONT)
         if rewards := "\n".join(_reward_lines(view)):
             yield _paragraph("rewards", text(language, "Rewards"), rewards)
         yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")

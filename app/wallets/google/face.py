@@ -10,6 +10,7 @@ from app.cards import codes
 from app.i18n import LANGUAGES, text
 from app.settings import Settings
 from app.vault import Vault
+from app.wallets import notes
 from app.wallets.view import CardView, OfferView, ProgrammeView, TierView
 from passes.google.ids import ResourceId
 from passes.google.model import (
@@ -22,6 +23,7 @@ from passes.google.model import (
     LoyaltyObject,
     MerchantLocation,
     Message,
+    Money,
     Points,
     State,
     TextModule,
@@ -95,7 +97,7 @@ def loyalty_object(view: CardView, *, id: ResourceId, at: Place) -> LoyaltyObjec
         state=State.ACTIVE if view.is_valid else State.INACTIVE,
         account_name=None if erased else view.short_name or None,
         account_id=None if erased else codes.grouped(view.number),
-        points=_points(view, balance=0 if erased else view.balance),
+        points=_money(view) if view.kind == "gift" else _points(view, balance=0 if erased else view.balance),
         barcode=None if erased else _barcode(view),
         text_modules=() if erased else tuple(_object_modules(view)),
         links=() if erased else (_page_link(view, at),),
@@ -134,6 +136,11 @@ def _points(view: CardView, *, balance: int) -> Points:
     return Points(label=LocalizedText(value=label, language=view.language), balance=shown)
 
 
+def _money(view: CardView) -> Points:
+    words = LocalizedText(value=text(view.language, "Balance"), language=view.language)
+    return Points(label=words, balance=Money(minor_units=view.money_minor, currency=view.programme.currency))
+
+
 def _barcode(view: CardView) -> Barcode:
     return Barcode(value=codes.barcode_message(view.number), alternate_text=codes.grouped(view.number))
 
@@ -141,9 +148,11 @@ def _barcode(view: CardView) -> Barcode:
 def _object_modules(view: CardView) -> Iterator[TextModule]:
     language = view.language
     for note in view.notes:
+        if note.key == notes.STAMPS:
+            continue  # said with the other stamp cards
         yield _module(note.key, note.label, note.text, language)
     rewards = "\n".join(f"{one.name_in(language)}: {one.points}" for one in view.programme.rewards)
-    if rewards and view.is_valid:
+    if rewards and view.is_valid and view.kind != "gift":
         yield _module("rewards", text(language, "Rewards"), rewards, language)
 
 
