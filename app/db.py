@@ -22,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import failpoints
+from app.errors import AppError
 from app.gate import Gate, Priority
 
 T = TypeVar("T")
@@ -103,13 +104,23 @@ class Database:
 
     @contextmanager
     def unit_of_work(self, priority: Priority | None = None) -> Iterator[Session]:
-        """One writing transaction: commits at the end, rolls back on any exception. Rows stay readable afterwards.
+        """One writing transaction: commits at the end, rolls back on any exception but a refusal that `commits`.
+
+        Rows stay readable afterwards.
 
         Raises: Busy, if other writers to SQLite leave no turn to this one in time.
         """
         made = Session(self.engine, expire_on_commit=False, info=dict(self.info))
+        kept: AppError | None = None
         with made as session, self._turn(priority), session.begin():
-            yield session
+            try:
+                yield session
+            except AppError as refusal:
+                if not refusal.commits:
+                    raise
+                kept = refusal
+        if kept is not None:
+            raise kept
         hints = session.info.get("hints")
         if hints and self.after_commit is not None:
             failpoints.reached("hint.before")

@@ -30,6 +30,7 @@ from app.api import (
     rewards,
     sales,
     stamps,
+    tiers,
     transactions,
     value,
     webhooks,
@@ -58,6 +59,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *stamps.OPERATIONS,
     *clubs.OPERATIONS,
     *offers.OPERATIONS,
+    *tiers.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
@@ -169,7 +171,7 @@ def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) 
     if operation.prepare and not (key and _is_known(scope, key)):
         operation.prepare(parts.settings, body)
 
-    def work(session: Session) -> tuple[int, str, bool] | AppError:
+    def work(session: Session) -> tuple[int, str, bool]:
         earlier = idempotency.begin(session, scope, key, digest, now=now) if key else None
         if earlier is not None:
             return earlier.status, _opened(operation, earlier.answer), True
@@ -178,20 +180,15 @@ def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) 
         try:
             text = _text(operation.work(call))
         except AppError as refusal:
-            if not refusal.commits:
-                raise
-            if key:
+            if key and refusal.commits:
                 idempotency.forget(session, scope, key)
-            return refusal
+            raise
         if key:
             idempotency.finish(session, scope, key, status=operation.status, answer=_kept(operation, text))
         _reached("sale.before_commit", operation)
         return operation.status, text, False
 
-    outcome = parts.database.transact(work)
-    if isinstance(outcome, AppError):
-        raise outcome
-    status, text, replayed = outcome
+    status, text, replayed = parts.database.transact(work)
     _reached("sale.committed", operation)
     return _answer(status, text, replayed=replayed)
 

@@ -14,8 +14,9 @@ class Programme(Base):
 
     `status`: live, paused (no new members), ended. `design` is the JSON of `cards.design.Design`.
     `earn_points` points for every `earn_per_minor` minor units are what is promised to new members; what a sale earns
-    is said by the versions of its rules (`earning`), of which `rules_number` is the last. `revision` rises, in the
-    transaction of the change itself, with everything that all cards of the programme show.
+    is said by the versions of its rules (`earning`), of which `rules_number` is the last. `limits` are those of tills
+    and people, as `fraud.rules` reads them. `revision` rises, in the transaction of the change itself, with everything
+    that all cards of the programme show.
     """
 
     __tablename__ = "programme"
@@ -35,6 +36,7 @@ class Programme(Base):
     earn_points: Mapped[int] = mapped_column(default=1)
     earn_per_minor: Mapped[int]
     rules_number: Mapped[int] = mapped_column(default=1, server_default="1")
+    limits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     design: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     design_version: Mapped[int] = mapped_column(default=1)
     revision: Mapped[int] = mapped_column(BigId, default=0)

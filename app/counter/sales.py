@@ -20,6 +20,8 @@ from app.earning import budgets, engine, expiring
 from app.earning.engine import BonusQuote, LineQuote, Quote
 from app.earning.sale import Basket, Line
 from app.errors import Conflict, Unprocessable
+from app.fraud import service as fraud
+from app.fraud.service import Happening
 from app.ledger import service as ledger
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
@@ -32,9 +34,10 @@ ATTEMPTS_AT_BUDGET = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Sold(Done):
-    """A sale as it was booked, and how the rules saw it."""
+    """A sale as it was booked, and how the rules saw it. `warnings` are codes for the cashier: soon_again."""
 
     priced: Priced
+    warnings: tuple[str, ...] = ()
 
 
 def quote(session: Session, card: Card | Held, sale: Sale, *, now: datetime) -> Priced:
@@ -53,6 +56,8 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     `invalid_amount`, `lines_do_not_sum` or `wrong_store`.
     """
     card = _checked(session, card, sale)
+    happening = _happening(card, sale, by, now)
+    warnings = fraud.check_sale(session, card, happening)
     priced = _reserved(session, card, sale, now)
     told = moves.circumstance(
         card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=priced.occurred_at, note=sale.note,
@@ -74,7 +79,8 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     )
     after = replace(after, spent_minor=after.spent_minor + paid_minor)
     lasting.keep_alive(session, after, priced.version.rules.expiry, priced.occurred_at, card.timezone)
-    return Sold(**vars(moves.done(session, after, booked, now)), priced=priced)
+    fraud.count_sale(session, card, happening, priced.quote.points)
+    return Sold(**vars(moves.done(session, after, booked, now)), priced=priced, warnings=warnings)
 
 
 def event(
@@ -114,6 +120,14 @@ def _checked(session: Session, card: Card | Held, sale: Sale) -> Held:
         raise Conflict("gift_card", "A gift card pays and earns nothing; scan the customer's own card for that.")
     pricing.checked(sale, card.programme_id, card.currency)
     return card
+
+
+def _happening(card: Held, sale: Sale, by: Actor, now: datetime) -> Happening:
+    store = sale.store
+    return Happening(
+        actor=by.name, channel=by.channel, store_id=store.id if store else None,
+        zone=store.timezone if store else card.timezone, now=now,
+    )  # fmt: skip
 
 
 def _reserved(session: Session, card: Held, sale: Sale, now: datetime) -> Priced:

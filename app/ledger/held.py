@@ -63,7 +63,7 @@ class HeldRules:
 class Held:
     """A card that nobody else can change until the transaction ends.
 
-    `spent_minor`: all that was ever spent with it, net of returns; `timezone`: the programme's.
+    `spent_minor`: all that was ever spent with it, net of returns; `timezone` and `limits`: the programme's.
     `next_threshold_minor`: the spend at which the next tier begins, None in the highest. `accounts` are the member's,
     by unit and role; one that was never booked on is not there. `points_accounts` are the ids of the programme's
     accounts of points, by role. `seq` and `hash` are those of the card's last entry.
@@ -82,6 +82,7 @@ class Held:
     spent_minor: int
     currency: str
     timezone: str
+    limits: Mapping[str, Any]
     rules: HeldRules
     tier: HeldTier | None
     next_threshold_minor: int | None
@@ -186,10 +187,11 @@ def _asking(dialect: str, by: str) -> _Asking:
         select(
             CARD.c.id, CARD.c.programme_id, CARD.c.member_id, CARD.c.kind, CARD.c.number, CARD.c.serial, CARD.c.status,
             CARD.c.version, CARD.c.modified_at, CARD.c.qualifying_minor, CARD.c.spent_minor, CARD.c.seq, CARD.c.hash,
-            PROGRAMME.c.currency, PROGRAMME.c.timezone, RULES.c.id.label("rules_id"),
-            RULES.c.number.label("rules_number"), RULES.c.starts_at, RULES.c.rules, next_threshold.label("next_threshold_minor"),
-            TIER.c.id.label("tier_id"), TIER.c.name, TIER.c.threshold_minor, TIER.c.multiplier_num,
-            TIER.c.multiplier_den, member_s.label("accounts"), programme_s.label("points_accounts"),
+            PROGRAMME.c.currency, PROGRAMME.c.timezone, PROGRAMME.c.limits, RULES.c.id.label("rules_id"),
+            RULES.c.number.label("rules_number"), RULES.c.starts_at, RULES.c.rules,
+            next_threshold.label("next_threshold_minor"), TIER.c.id.label("tier_id"), TIER.c.name,
+            TIER.c.threshold_minor, TIER.c.multiplier_num, TIER.c.multiplier_den, member_s.label("accounts"),
+            programme_s.label("points_accounts"),
         )
         .select_from(CARD)
         .join(PROGRAMME, PROGRAMME.c.id == CARD.c.programme_id)
@@ -229,6 +231,7 @@ def _held(session: Session, by: str, wanted: object, *, locked: bool = True) -> 
         spent_minor=row.spent_minor,
         currency=row.currency,
         timezone=row.timezone,
+        limits=row.limits,
         rules=HeldRules(id=row.rules_id, number=row.rules_number, starts_at=row.starts_at, text=row.rules),
         tier=_tier(row),
         next_threshold_minor=row.next_threshold_minor,

@@ -10,7 +10,7 @@ from app import failpoints, idempotency
 from app.counter import offering, returns, rewarding, sales, stamping
 from app.counter.moves import Done
 from app.counter.pricing import Sale
-from app.errors import Conflict, Forbidden, NotFound, Unprocessable
+from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held, holds, reversals
 from app.ledger.models import Entry
 from app.offers import service as offers
@@ -164,7 +164,12 @@ def _once(session: Session, desk: Desk, key: str, body: str, work: Callable[[], 
     if replay is not None:
         return replay.answer
     failpoints.reached("sale.begun")
-    entry_id = work().entry.id
+    try:
+        entry_id = work().entry.id
+    except AppError as refusal:
+        if refusal.commits:
+            idempotency.forget(session, scope, key)
+        raise
     idempotency.finish(session, scope, key, status=201, answer=entry_id)
     failpoints.reached("sale.before_commit")
     return entry_id
