@@ -1,6 +1,5 @@
 """Changing a programme's tiers and their rules, and saying beforehand who would move."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,8 +17,7 @@ from app.cards.texts import is_showable
 from app.db import insert_for
 from app.errors import AppError, Conflict, Sentence, Unprocessable
 from app.ledger.held import HeldTier
-from app.tiers import ladder as ladders
-from app.tiers import standings
+from app.tiers import looking_ahead, standings
 from app.tiers.ladder import Ladder
 from app.tiers.models import CardStanding, TierPolicy
 from app.tiers.rules import Metric, Policy
@@ -28,7 +26,6 @@ TIERS_MAX = 12
 MONTHS_MAX = 60
 GRACE_MAX = 366
 NAME_CHARACTERS = 40
-AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,16 +113,7 @@ def preview(session: Session, programme: Programme, planned: Plan, *, now: datet
     """Who would move at once if the plan were saved now; nothing is written."""
     ladder, today = planned.ladder, planned.ladder.today(now)
     names = {tier.id: tier.name for tier in programme.tiers} | {tier.id: tier.name for tier in ladder.tiers}
-    counted: Counter[tuple[int | None, int | None]] = Counter()
-    members, last = 0, 0
-    mine = select(Card.id, Card.tier_id).where(Card.programme_id == programme.id, Card.status == "active")
-    while rows := session.execute(mine.where(Card.id > last).order_by(Card.id).limit(AT_ONCE)).all():
-        records = standings.of_cards(session, ladder, [row.id for row in rows])
-        for row in rows:
-            tier = ladders.shown(ladder, ladders.under_new_rules(ladder, records[row.id], today), today)
-            if (to := tier.id if tier else None) != row.tier_id:
-                counted[row.tier_id, to] += 1
-        members, last = members + len(rows), rows[-1].id
+    members, counted = looking_ahead.movers(session, programme.id, ladder, today)
     up = sum(n for (here, there), n in counted.items() if ladder.place(there) > ladder.place(here))
     moves = {(_name(names, here), _name(names, there)): n for (here, there), n in counted.items()}
     return Moves(members=members, moves=moves, up=up, down=sum(counted.values()) - up)
@@ -173,6 +161,18 @@ def members_in(session: Session, tier_id: int) -> int:
         .where(or_(Card.tier_id == tier_id, CardStanding.tier_id == tier_id, CardStanding.granted_tier_id == tier_id))
     )
     return session.scalar(query) or 0
+
+
+def members_by_tier(session: Session, programme_id: int) -> dict[int | None, int]:
+    """How many valid cards show each tier, by its id; None is no tier."""
+    query = select(Card.tier_id, func.count()).where(Card.programme_id == programme_id, Card.status == "active")
+    return {tier_id: count for tier_id, count in session.execute(query.group_by(Card.tier_id))}  # noqa: C416
+
+
+def is_recalculating(session: Session, programme_id: int) -> bool:
+    """Whether cards are still being brought to changed rules."""
+    query = select(TierPolicy.programme_id).where(TierPolicy.programme_id == programme_id)
+    return session.scalar(query.where(TierPolicy.recalculated_to.is_not(None))) is not None
 
 
 def _faults_of(policy: Policy) -> dict[str, str]:
@@ -243,7 +243,7 @@ def _refuse_if_used(session: Session, tier: Tier) -> None:
         raise Conflict(
             "tier_in_use",
             Sentence(
-                "%(members)s members have the tier %(tier)s. Let them move to another first: change its threshold.",
+                "Members who have the tier %(tier)s: %(members)s. Rename it instead, or wait until nobody has it.",
                 members=members,
                 tier=tier.name,
             ),

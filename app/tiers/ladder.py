@@ -92,20 +92,35 @@ def returned(ladder: Ladder, before: Record, after: Record, today: date) -> Reco
 
 
 def under_new_rules(ladder: Ladder, record: Record, today: date) -> Record:
-    """Bring a record up to *today* under rules that were changed after it was written.
+    """Bring a record up to *today* under rules that were changed after it was written."""
+    policy, thresholds, sums = ladder.policy, ladder.thresholds, record.sums(ladder.policy.metric)
+    standing = rules.after_time(
+        policy, _with_an_end(ladder, record.standing, today), thresholds, lambda month: sums.over(policy, month), today
+    )
+    reached = rules.place_of(thresholds, sums.over(policy, today))
+    deserved = rules.deserved(policy, standing, thresholds, sums, today)
+    standing = judged_by_places(ladder, standing, reached, deserved, today)
+    return _written(ladder, replace(record, standing=standing), today)
 
-    A tier that lasted for ever gets an end where tiers end now, and the other way about. Where the rules are strict,
-    a tier that the metric does not speak for is lost at once; elsewhere it stays to its end.
+
+def judged_by_places(ladder: Ladder, standing: Standing, reached: int, deserved: int, today: date) -> Standing:
+    """Where a member stands under changed rules: up at once to what the metric reaches today; under strict rules down
+    at once to what it speaks for, elsewhere not before the tier's end.
+
+    A tier that lasted for ever gets an end where tiers end now, and the other way about.
     """
-    policy, thresholds, standing = ladder.policy, ladder.thresholds, record.standing
-    lasting = rules.lasting(policy, thresholds, standing.place, today)
-    if (lasting.valid_to is None) != (standing.valid_to is None):
-        standing = lasting
-    found = settled(ladder, replace(record, standing=standing), today)
-    place = rules.deserved(policy, found.standing, thresholds, record.sums(policy.metric), today)
-    if policy.strict and place < found.standing.place:
-        found = replace(found, standing=rules.lasting(policy, thresholds, place, today))
-    return _written(ladder, found, today)
+    standing = _with_an_end(ladder, standing, today)
+    policy, thresholds = ladder.policy, ladder.thresholds
+    if reached > standing.place or (standing.grace_to is not None and reached == standing.place):
+        return rules.lasting(policy, thresholds, reached, today)
+    if policy.strict and deserved < standing.place:
+        return rules.lasting(policy, thresholds, deserved, today)
+    return standing
+
+
+def _with_an_end(ladder: Ladder, standing: Standing, today: date) -> Standing:
+    lasting = rules.lasting(ladder.policy, ladder.thresholds, standing.place, today)
+    return lasting if (lasting.valid_to is None) != (standing.valid_to is None) else standing
 
 
 def shown(ladder: Ladder, record: Record, today: date) -> HeldTier | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import localtime
@@ -32,6 +32,26 @@ class Granting:
     until: date
     reason: str
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A tier given by hand that holds today."""
+
+    tier: str
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelNow:
+    """How a card stands today. `valid_to` None: for ever, or no tier. `metric`: minor units, points or visits."""
+
+    tier: str | None
+    valid_to: date | None
+    metric: int
+    grant: Given | None
+    projection: Projection
 
 
 def after_sale(
@@ -92,6 +112,25 @@ def projection_of(session: Session, card: Card, *, now: datetime) -> Projection:
     ladder, record = standings.of_card(session, card.id, card.programme_id)
     today = ladder.today(now)
     return ladders.projected(ladder, ladders.settled(ladder, record, today), today)
+
+
+def level_of(session: Session, card: Card, *, now: datetime) -> LevelNow:
+    """How a card stands today, in names and days."""
+    ladder, record = standings.of_card(session, card.id, card.programme_id)
+    today = ladder.today(now)
+    record = ladders.settled(ladder, record, today)
+    tier = ladders.shown(ladder, record, today)
+    given = None
+    if record.grant and (by_hand := ladder.tier(record.grant.place)):
+        reason = session.scalar(select(CardStanding.granted_reason).where(CardStanding.card_id == card.id)) or ""
+        given = Given(tier=by_hand.name, until=record.grant.to, reason=reason)
+    return LevelNow(
+        tier=tier.name if tier else None,
+        valid_to=ladders.lasts_to(record, today),
+        metric=ladders.metric_of(ladder, record, today),
+        grant=given,
+        projection=ladders.projected(ladder, record, today),
+    )
 
 
 def grant(session: Session, card: Card, granting: Granting, *, now: datetime) -> None:

@@ -133,7 +133,7 @@ def test_a_tier_in_use_is_not_deleted_and_the_refusal_counts_its_members(shop: S
         saved(shop, drafts(shop, Silver=""))
 
     assert refused.value.code == "tier_in_use"
-    assert refused.value.public.startswith("3 members have the tier Silver.")
+    assert refused.value.public.startswith("Members who have the tier Silver: 3.")
 
 
 def test_a_tier_that_nobody_has_is_deleted(shop: Shop) -> None:
