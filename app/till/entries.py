@@ -1,7 +1,7 @@
 """Entries as cashiers read them: what was done, with whose card, and whether it can still be undone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,9 @@ from app import i18n, money
 from app.cards.models import Card
 from app.counter.returns import UNDO_WINDOW
 from app.earning import words
+from app.ledger import explain
 from app.ledger import service as ledger
+from app.ledger import words as ledger_words
 from app.ledger.held import POINTS
 from app.ledger.models import Entry
 from app.offers import service as offers
@@ -34,6 +36,7 @@ class Action:
 
     `kind`: earn, stamp, spend, offer, undo, or another kind of the ledger; `unit`: points, stamps, vouchers, uses, or
     money. `what`: the reward's or offer's name; `amount`: the sale, as money. `is_partly`: some of it came back.
+    `why`: what explains it, as (label, value) pairs, in a card's history.
     """
 
     id: str
@@ -50,6 +53,7 @@ class Action:
     may_undo: bool
     may_return: bool
     seconds_left: int
+    why: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,12 @@ def last_actions(session: Session, desk: Desk, *, language: str, now: datetime) 
 def history_of(session: Session, desk: Desk, card: Card, *, language: str, now: datetime) -> tuple[Action, ...]:
     """The latest doings with a card, for those who may see them."""
     rows = session.execute(queries.entries_of_card(card.id, limit=LAST_ACTIONS)).all() if desk.manages else []
-    return actions_of(session, desk, rows, language=language, now=now)
+    why = {
+        one.entry.id: tuple(ledger_words.facts(one, language, desk.timezone))
+        for one in explain.of_entries(session, card.id, [row[0] for row in rows])
+    }
+    actions = actions_of(session, desk, rows, language=language, now=now)
+    return tuple(replace(action, why=why.get(action.id, ())) for action in actions)
 
 
 def result_of(session: Session, desk: Desk, entry_id: str, *, language: str, now: datetime) -> Result | None:
