@@ -160,7 +160,8 @@ def _kept(subject: Subject, draft: Draft, at: int | None, kind: str) -> AnyRespo
     try:
         _checked(subject, changed)
     except Unprocessable as problem:
-        errors = admin_words.field_errors(problem, {})
+        no_end = gettext("Give it a last day under “When”, or tick this.")
+        errors = admin_words.field_errors(problem, {f"rules.{number}.no_end": no_end})
         own = {name.removeprefix(f"rules.{number}."): text for name, text in errors.items()}
         return _rule_page(subject, draft, at, request.form, own, status=problem.status)
     return _workbench(subject, changed, Page())

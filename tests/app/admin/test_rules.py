@@ -128,7 +128,7 @@ def test_every_kind_of_rule_is_made_and_opened_again_by_its_form(
 @pytest.mark.parametrize(
     ("kind", "fields", "field", "sentence"),
     [
-        ("multiplier", {"name": "Tuesday", "factor": "2"}, "no_end", "This rule has no last day"),
+        ("multiplier", {"name": "Tuesday", "factor": "2"}, "no_end", "Give it a last day"),
         ("multiplier", {**TUESDAY, "factor": "-1"}, "factor", "decimal string above zero"),
         ("multiplier", {**TUESDAY, "name": "Purchases"}, "name", "Two rules are named Purchases"),
         ("amount", {"name": "x", "points": "many", "per": "1"}, "points", "whole number"),
