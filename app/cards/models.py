@@ -149,8 +149,8 @@ class Card(Base):
     `number` is on the barcode and typed at the till (11 symbols, the last is a check); `serial` is the wallets' name
     for the card and never changes; `link` opens the customer's page. `version` rises by one at every visible change and
     `modified_at` by at least one whole second, because HTTP dates have no fractions. `kind`: loyalty; bearer, without a
-    person; gift, with money on it. `spent_minor`: all that was ever spent, net of returns. `seq` and `hash` are those of
-    the last entry in its chain (`ledger.chain`).
+    person; gift, with money on it. `spent_minor`: all that was ever spent, net of returns. `seq` and `hash` are those
+    of the last entry in its chain (`ledger.chain`).
     """
 
     __tablename__ = "card"
