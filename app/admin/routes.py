@@ -7,14 +7,18 @@ from app.admin import certificates, gate, home
 from app.admin.balances.routes import blueprint as balances_blueprint
 from app.admin.changes.routes import blueprint as changes_blueprint
 from app.admin.clubs.routes import blueprint as clubs_blueprint
+from app.admin.codes.routes import blueprint as codes_blueprint
 from app.admin.deliveries import ledger
 from app.admin.deliveries.routes import blueprint as deliveries_blueprint
+from app.admin.expiry.routes import blueprint as expiry_blueprint
 from app.admin.look.routes import blueprint as look_blueprint
 from app.admin.pages import shown
 from app.admin.people.routes import blueprint as people_blueprint
 from app.admin.programmes.routes import blueprint as programmes_blueprint
-from app.admin.stamps.routes import blueprint as stamps_blueprint
+from app.admin.rewards.routes import blueprint as rewards_blueprint
 from app.admin.rules.routes import blueprint as rules_blueprint
+from app.admin.stamps.routes import blueprint as stamps_blueprint
+from app.admin.tiers.routes import blueprint as tiers_blueprint
 from app.admin.trail.routes import blueprint as trail_blueprint
 from app.admin.value.routes import blueprint as value_blueprint
 from app.admin.watch.routes import blueprint as watch_blueprint
@@ -35,8 +39,12 @@ def install(app: Flask) -> None:
     app.register_blueprint(blueprint)
     for room in (
         programmes_blueprint,
+        tiers_blueprint,
+        rewards_blueprint,
+        codes_blueprint,
         rules_blueprint,
         balances_blueprint,
+        expiry_blueprint,
         look_blueprint,
         people_blueprint,
         deliveries_blueprint,

@@ -56,22 +56,47 @@ def ask(session: Session, programme: Programme, draft: BatchDraft, *, by: str, n
 def take_in(
     session: Session, programme: Programme, draft: BatchDraft, own: Sequence[str], *, by: str, now: datetime
 ) -> Batch:
-    """Keep codes that were made elsewhere, normalised and each once in *own*.
+    """Keep a few codes that were made elsewhere, normalised and each once in *own*, at once.
 
     Raises: as `ask`; Conflict `code_taken`, if one of them is in use already (`taken` says which beforehand).
     """
-    batch = _written(session, programme, draft, by=by, now=now)
+    batch_id, public_id = begin_own(session, programme_id=programme.id, draft=draft, by=by, now=now)
+    if keep_own(session, batch_id, first=0, own=own) != len(own):
+        raise Conflict("code_taken", "Another file with some of these codes was brought in meanwhile; check it again.")
+    finish_own(session, batch_id)
+    return by_public_id(session, public_id)
+
+
+def begin_own(session: Session, *, programme_id: int, draft: BatchDraft, by: str, now: datetime) -> tuple[int, str]:
+    """A batch for codes that were made elsewhere; its row id and its public id.
+
+    Raises: as `ask`.
+    """
+    batch = _written(session, session.get_one(Programme, programme_id), draft, by=by, now=now)
+    return batch.id, batch.public_id
+
+
+def keep_own(session: Session, batch_id: int, *, first: int, own: Sequence[str]) -> int:
+    """Keep some codes of such a batch; how many were new."""
+    batch = session.get_one(Batch, batch_id, with_for_update=True, populate_existing=True)
     vault: Vault = session.info["vault"]
     rows = [
-        {"batch_id": batch.id, "no": number, "digest": codes.digest(vault, programme.id, code)}
-        for number, code in enumerate(own)
+        {"batch_id": batch_id, "no": number, "digest": codes.digest(vault, batch.programme_id, code)}
+        for number, code in enumerate(own, start=first)
     ]
-    kept = sum(_kept(session, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
-    if kept != len(rows):
-        raise Conflict("code_taken", "Another file with some of these codes was brought in meanwhile; check it again.")
-    batch.made, batch.next_no, batch.state = kept, kept, "ready"
+    kept = _kept(session, rows)
+    batch.made += kept
+    batch.next_no = first + len(own)
     session.flush()
-    return batch
+    return kept
+
+
+def finish_own(session: Session, batch_id: int) -> None:
+    """All codes of such a batch were looked at."""
+    batch = session.get_one(Batch, batch_id, with_for_update=True, populate_existing=True)
+    if batch.state == "making":
+        batch.state, batch.size = "ready", max(1, batch.made)
+        session.flush()
 
 
 def taken(session: Session, programme_id: int, own: Sequence[str]) -> set[str]:
@@ -87,7 +112,11 @@ def taken(session: Session, programme_id: int, own: Sequence[str]) -> set[str]:
 
 def being_made(session: Session, *, limit: int = 10) -> list[int]:
     """Batches that are not complete yet, the oldest first."""
-    return list(session.scalars(select(Batch.id).where(Batch.state == "making").order_by(Batch.id).limit(limit)))
+    return list(
+        session.scalars(
+            select(Batch.id).where(Batch.state == "making", Batch.seed.is_not(None)).order_by(Batch.id).limit(limit)
+        )
+    )
 
 
 def make_chunk(session: Session, batch_id: int, *, chunk: int = CHUNK) -> int:

@@ -1,4 +1,4 @@
-"""What an operator types of programmes, stores and rewards, brought into the shapes that services take."""
+"""What an operator types of programmes and stores, brought into the shapes that services take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from decimal import Decimal, InvalidOperation
 from app.admin.texts import gettext
 from app.cards.programmes import ProgrammeDraft, TierDraft
 from app.errors import Unprocessable
-from app.i18n import LANGUAGES
-from app.rewards.catalogue import RewardDraft
 
 TIER_ROWS = 4
 LONGEST_NUMBER = 20
@@ -31,35 +29,6 @@ class StoreForm:
         if errors:
             raise Unprocessable("invalid_store", " ".join(errors.values()), errors=errors)
         return cls(name=_line(form, "name"), timezone=_line(form, "timezone") or None, **degrees)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RewardForm:
-    """A reward as typed; `points` is 0 for what is no whole number, which the ledger refuses."""
-
-    name: str
-    points: int
-    texts: dict[str, str]
-
-    @classmethod
-    def parse(cls, form: Mapping[str, str]) -> "RewardForm":
-        """Raises: Unprocessable with `errors` for texts that are too long or cannot be shown."""
-        texts = {language: _line(form, f"name-{language}") for language in LANGUAGES}
-        errors = {
-            f"name-{language}": gettext("A name has at most 100 characters, all of which can be shown.")
-            for language, text in texts.items()
-            if len(text) > 100 or not text.isprintable()
-        }
-        name = _line(form, "name")
-        if not name.isprintable():
-            errors["name"] = gettext("A reward has a name of 1 to 100 characters.")
-        if errors:
-            raise Unprocessable("invalid_reward", " ".join(errors.values()), errors=errors)
-        points = whole_number(form.get("points", ""))
-        return cls(name=name, points=points, texts={one: text for one, text in texts.items() if text})
-
-    def draft(self) -> RewardDraft:
-        return RewardDraft(name=self.name, points=self.points, texts=self.texts)
 
 
 def draft(form: Mapping[str, str]) -> ProgrammeDraft:
@@ -105,13 +74,6 @@ def words_for_store() -> dict[str, str]:
     return {
         "name": gettext("A store has a name of 1 to 100 characters."),
         "timezone": gettext("Choose a time zone from the list."),
-    }
-
-
-def words_for_reward() -> dict[str, str]:
-    return {
-        "name": gettext("A reward has a name of 1 to 100 characters."),
-        "points": gettext("A reward costs a whole number of points above zero."),
     }
 
 

@@ -1,4 +1,4 @@
-"""Programmes: made, paused and ended; their stores, tiers and rewards."""
+"""Programmes: made, paused and ended; their stores."""
 
 import zoneinfo
 from functools import cache
@@ -13,14 +13,13 @@ from app import money
 from app.admin import gate, words
 from app.admin.pages import shown
 from app.admin.programmes import forms
-from app.admin.programmes.forms import RewardForm, StoreForm
+from app.admin.programmes.forms import StoreForm
 from app.admin.texts import gettext
 from app.cards import programmes
-from app.cards.models import Card, Programme, Store, Tier
+from app.cards.models import Card, Programme, Store
 from app.earning import versions
 from app.errors import Conflict, Unprocessable
 from app.i18n import LANGUAGES, NAMES, page_language
-from app.rewards import catalogue
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
 from app.web import world
@@ -133,45 +132,6 @@ def add_store(slug: str) -> AnyResponse:
     return redirect(url_for("admin_programmes.stores", slug=slug), code=303)
 
 
-@blueprint.get("/<slug>/rewards")
-@requires(*rules.ADMIN_READ)
-def rewards(slug: str) -> AnyResponse:
-    """Tiers, and what points buy."""
-    return _rewards_page(_programme(slug), {}, {})
-
-
-@blueprint.post("/<slug>/rewards")
-@requires(*rules.ADMIN)
-def add_reward(slug: str) -> AnyResponse:
-    parts, programme = world(), _programme(slug)
-    try:
-        form = RewardForm.parse(request.form)
-        with parts.database.unit_of_work() as writing:
-            row = writing.get_one(Programme, programme.id, with_for_update=True)
-            made = catalogue.add(writing, row, form.draft(), now=parts.clock())
-            after = {"reward": made.public_id, "name": made.name, "points": made.points}
-            _note(writing, row, "reward_added", after=after)
-    except Unprocessable as problem:
-        errors = words.field_errors(problem, forms.words_for_reward())
-        return _rewards_page(programme, errors, request.form, status=problem.status)
-    flash(gettext("%(name)s is in the catalogue; cards will show it.", name=made.name), "good")
-    return redirect(url_for("admin_programmes.rewards", slug=slug), code=303)
-
-
-@blueprint.post("/<slug>/rewards/<reward_id>/end")
-@requires(*rules.ADMIN)
-def end_reward(slug: str, reward_id: str) -> AnyResponse:
-    """Take a reward out of the catalogue; what was redeemed stays."""
-    parts, programme = world(), _programme(slug)
-    with parts.database.unit_of_work() as writing:
-        row = writing.get_one(Programme, programme.id, with_for_update=True)
-        found, was_active = catalogue.end(writing, row, reward_id, now=parts.clock())
-        if was_active:
-            _note(writing, row, "reward_ended", after={"reward": found.public_id, "name": found.name})
-    flash(gettext("%(name)s is no longer offered.", name=found.name), "good")
-    return redirect(url_for("admin_programmes.rewards", slug=slug), code=303)
-
-
 @cache
 def zones() -> tuple[tuple[str, str], ...]:
     """Every zone that people live in, as choices of a select."""
@@ -226,26 +186,6 @@ def _stores_page(programme: Programme, errors: dict[str, str], typed: object, *,
     return shown(
         "stores.html", status=status, programme=programme, stores=found, errors=errors, typed=typed, zones=zones()
     )
-
-
-def _rewards_page(programme: Programme, errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:
-    with world().database.reading() as reading:
-        found = catalogue.for_points(reading, programme.id)
-    language = page_language()
-    tiers = [
-        (tier, money.shown(tier.threshold_minor, programme.currency, language), _factor(tier))
-        for tier in programme.tiers
-    ]
-    return shown(
-        "rewards.html", status=status, programme=programme, rewards=found, tiers=tiers, errors=errors, typed=typed,
-        languages=[(one, NAMES[one]) for one in LANGUAGES],
-    )  # fmt: skip
-
-
-def _factor(tier: Tier) -> str:
-    """× 1.5; two decimals at most, as they were typed."""
-    hundredths = tier.multiplier_num * 100 // tier.multiplier_den
-    return "× " + f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")
 
 
 def _counts(reading: Session, table: type[Card] | type[Store], ids: list[int]) -> dict[int, int]:
