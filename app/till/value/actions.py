@@ -53,9 +53,9 @@ class Purse:
 
 @dataclass(frozen=True, kw_only=True)
 class Sold:
-    """A gift card just sold; the PIN is shown this once."""
+    """A gift card just sold; the PIN is shown this once. `link`: the secret part of its page's address."""
 
-    serial: str
+    link: str
     number: str
     pin: str
     amount: str
@@ -160,7 +160,7 @@ def sell(session: Session, desk: Desk, form: Mapping[str, str], *, language: str
     card = finding.card_at(session, desk, serial)
     pin = pins.give(session, stock.kept(session, card.id, desk.programme.id), serial)
     amount = money.shown(new.amount_minor, new.currency, language)
-    return Sold(serial=serial, number=card.number, pin=pin, amount=amount)
+    return Sold(link=card.link, number=card.number, pin=pin, amount=amount)
 
 
 def once(

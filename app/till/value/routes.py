@@ -113,10 +113,10 @@ def _card_page(serial: str, *, refusal: AppError | None = None, action: str = ""
 def _sell_page(*, sold: Sold | None = None, refusal: AppError | None = None) -> AnyResponse:
     with world().database.reading() as reading:
         here = _desk(reading)
-    barcode = codes.barcode_message(sold.number) if sold else ""
+    page = f"{world().settings.base_url}/c/{sold.link}" if sold else ""
     return _page(
         "till/value_sell.html", here, refusal, sold=sold, errors=_errors(refusal, here.programme.currency),
-        typed=request.form if refusal else {}, barcode=barcode, number=codes.grouped(sold.number) if sold else "",
+        typed=request.form if refusal else {}, page=page, number=codes.grouped(sold.number) if sold else "",
     )  # fmt: skip
 
 
