@@ -26,6 +26,7 @@ let formKey = null; // of the form on the till's page that got no answer
 let question = null;
 let last = null; // what was kept last, while it can be taken back
 let connection = "off";
+let news = ""; // that somebody answers again
 
 // ---- What the page shows
 
@@ -78,6 +79,7 @@ function draw() {
   find("offline-earn").hidden = !open || Boolean(question);
   find("offline-stamps").hidden = !open || !desk?.stamp_cards.length;
   find("offline-redeem").hidden = !open;
+  tellNews();
   const focus = question ? find("offline-question").querySelector("button") : find(open ? "f-amount" : "f-code");
   if (window.matchMedia("(pointer: fine)").matches) focus.focus({ preventScroll: true });
 }
@@ -109,6 +111,7 @@ async function drawQueue() {
   badge.classList.toggle("bad", items.length >= MOST);
   find("offline-none").hidden = items.length > 0;
   find("offline-list").replaceChildren(...items.slice(-50).reverse().map(line));
+  if (last && !items.some((item) => item.id === last.id)) last = null;
   const warnings = [];
   if (!desk) warnings.push(words.nobody);
   if (items.length + unreadable >= MOST) warnings.push(words.full);
@@ -257,10 +260,12 @@ async function look() {
       await drawQueue();
     } else if (found.state === "out" || found.state === "store") {
       if (found.state === "out") await forget();
-      say("offline-back", found.state === "out" ? words.sign_in : words.choose_store);
+      news = found.state === "out" ? words.sign_in : words.choose_store;
+      tellNews();
       connected("on");
     } else {
-      say("offline-back", "");
+      news = "";
+      tellNews();
       connected("off");
     }
   });
@@ -281,7 +286,13 @@ function back(report, conflicts) {
   if (report.sent) said.push(fill(words.sent, { n: report.sent }));
   if (conflicts) said.push(fill(words.conflicts, { n: conflicts }));
   if (Math.abs(report.clockOffS) > 300) said.push(fill(words.clock, { n: Math.round(Math.abs(report.clockOffS) / 60) }));
-  if (find("offline-back").hidden || report.sent) say("offline-back", said.join(" "));
+  if (!news || report.sent) news = said.join(" ");
+  tellNews();
+}
+
+// It stands above everything else and moves it: not while somebody is typing an amount.
+function tellNews() {
+  if (card === null || !news) say("offline-back", news);
 }
 
 function connected(state) {
@@ -377,6 +388,7 @@ async function begin() {
   document.querySelector("[data-camera-open]").hidden = !("BarcodeDetector" in window);
   await takeOver();
   await drawQueue();
+  document.documentElement.dataset.till = "offline"; // keys are shown where scripts hear them
   document.documentElement.dataset.offline = "ready";
   window.addEventListener("online", () => look());
   return look();

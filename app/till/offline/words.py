@@ -95,13 +95,13 @@ def for_scripts() -> list[tuple[str, str]]:
         ("old", gettext("Some kept sales are more than 72 hours old: a manager decides about them.")),
         (
             "unreadable",
-            gettext("{n} kept sales cannot be read any more on this device. They stay here; tell the operator."),
+            gettext("Kept sales that cannot be read any more on this device: {n}. They stay here; tell the operator."),
         ),
         ("not_kept", gettext("This browser cannot keep anything. Book on paper until the connection is back.")),
         ("sent_already", gettext("It has been sent already. Undo it on the till's page.")),
         ("connected", gettext("The connection is back.")),
-        ("sent", gettext("{n} kept sales were sent.")),
-        ("conflicts", gettext("{n} of them need a look by a manager.")),
+        ("sent", gettext("Kept sales sent: {n}.")),
+        ("conflicts", gettext("Sales of this store that need a look by a manager: {n}.")),
         (
             "clock",
             gettext("The clock of this till is wrong by {n} min: the time of the service is used. Set the clock."),

@@ -178,7 +178,7 @@ def test_the_till_opens_keeps_and_sends_once_when_somebody_answers_again(page: P
 
     rejoin(page)
 
-    expect(page.locator("#offline-back")).to_contain_text("2 kept sales were sent", timeout=WITHIN_MS)
+    expect(page.locator("#offline-back")).to_contain_text("Kept sales sent: 2.", timeout=WITHIN_MS)
     assert shop.balance() == 117
     page.get_by_role("link", name="Back to the till").click()
     page.wait_for_selector("html[data-till=ready]")
@@ -341,7 +341,7 @@ def test_another_cashier_sends_what_waits_after_the_first_one_signed_out(page: P
     sign_in(page, "manager")
 
     all_sent(page)
-    expect(page.locator("#till-told")).to_contain_text("1 kept sales were sent", timeout=WITHIN_MS)
+    expect(page.locator("#till-told")).to_contain_text("Kept sales sent: 1.", timeout=WITHIN_MS)
     entry = shop.entries()[0]
     assert entry.actor == f"staff:{shop.cashier.public_id}"
     assert entry.note.endswith(f"staff:{shop.manager.public_id}")
