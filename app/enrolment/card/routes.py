@@ -49,6 +49,7 @@ def my_card(link: str) -> Answer:
         card = _card(db, link)
         view = card_view(db, card, now=now)
         language = _language(view.language)
+        purse = money.shown(view.money_minor, view.programme.currency, language)
         programme = db.get_one(Programme, card.programme_id)
         page = pages.programme_page(
             programme, programmes.design_of(programme), cards.assets(db, programme.id), language
@@ -68,12 +69,14 @@ def my_card(link: str) -> Answer:
             language=language,
             number=codes.grouped(view.number),
             barcode=codes.barcode_message(view.number),
-            balance=pages.number(view.balance, language),
+            balance=purse if view.kind == "gift" else pages.number(view.balance, language),
+            is_gift=view.kind == "gift",
+            money=purse if view.money_minor and view.kind != "gift" else "",
             as_of=pages.moment(view.as_of, language, view.programme.timezone),
             tier=view.tier.name_in(language) if view.tier else "",
             next_tier=pages.next_tier(view, language),
             offers=pages.offers(view, language),
-            rewards=pages.rewards(view, language),
+            rewards=pages.rewards(view, language) if view.kind != "gift" else [],
             history=past.lines,
             older=past.before,
             stamp_cards=stamp_cards,

@@ -1,4 +1,4 @@
-"""Nobody gives up a card that the shop owes money on."""
+"""Money on the customer's page: shown, and settled before the card is given up."""
 
 from flask.testing import FlaskClient
 
@@ -26,3 +26,18 @@ def test_a_card_with_money_is_given_up_after_it_is_settled(client: FlaskClient, 
     with world.database.reading() as session:
         assert session.get_one(Card, card.id).status == "erased"
     assert client.post(page, data={"csrf_token": token}).status_code == 200
+
+
+def test_the_page_of_a_gift_card_shows_its_money_and_no_points(client: FlaskClient, world: World) -> None:
+    purse = Purse.open(world)
+    with world.database.unit_of_work() as session:
+        own = factories.card(session, purse.programme)
+    purse.load(250_00)
+    purse.load(40_00, "R2", card=own)
+
+    gift, member = (client.get(f"/c/{card.link}?lang=en").text for card in (purse.card, own))
+
+    assert "250.00" in gift
+    assert "Offers for you" not in gift
+    assert "40.00" in member
+    assert "Offers for you" in member
