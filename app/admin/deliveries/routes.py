@@ -18,11 +18,13 @@ from app.cards.models import Card
 from app.clock import milliseconds
 from app.delivery import queries
 from app.errors import AppError, NotFound
+from app.i18n import page_language
 from app.outbox import switches
 from app.outbox.models import Target
 from app.outbox.rules import Lane
 from app.staff import audit, rules
 from app.staff.guards import StaffIdentity, current_staff, requires
+from app.wallets import notes
 from app.wallets.apple.add import pass_json
 from app.wallets.view import card_view
 from app.web import world
@@ -184,7 +186,7 @@ def card(number: str) -> AnyResponse:
         face, fault = None, words.sentence(problem)
     return shown(
         "card.html", card=fresh, view=view, wallets=wallets, events=events, face=face, fault=fault, words=words,
-        grouped=stories.number(fresh), traced=traced, way=way,
+        grouped=stories.number(fresh), traced=traced, way=way, level=notes.level_lines(view, page_language()),
     )  # fmt: skip
 
 
