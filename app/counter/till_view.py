@@ -208,7 +208,7 @@ def _taken(session: Session, card_id: int, reward_ids: list[int]) -> dict[int, i
     query = select(Taking.reward_id, func.count()).where(
         Taking.card_id == card_id, Taking.reward_id.in_(reward_ids), Taking.state.in_(("held", "taken", "waiting"))
     )
-    return dict(session.execute(query.group_by(Taking.reward_id)))
+    return dict(session.execute(query.group_by(Taking.reward_id)).all())
 
 
 def _offers(session: Session, card: Card, language: str, now: datetime) -> tuple[OfferAtTill, ...]:

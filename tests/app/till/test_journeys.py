@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from app.cards.models import Programme
 from app.counter import sales
 from app.counter.moves import Actor
 from app.counter.pricing import Sale
@@ -45,11 +46,12 @@ def full_shop(shop: Shop) -> Shop:
     """The shop with a stamp card, an offer, a dearer reward that is worth more, and a receipt with lines."""
     now = shop.world.clock()
     with shop.world.database.unit_of_work() as session:
-        stamps.create(session, StampCardDraft(programme=shop.programme, name="Coffee card", reward="A coffee", size=10),
+        programme = session.get_one(Programme, shop.programme.id)
+        stamps.create(session, StampCardDraft(programme=programme, name="Coffee card", reward="A coffee", size=10),
                       by="cli", now=now)  # fmt: skip
-        catalogue.add(session, shop.programme, RewardDraft(name="Two cakes", points=95, value_minor=9_000), now=now)
+        catalogue.add(session, programme, RewardDraft(name="Two cakes", points=95, value_minor=9_000), now=now)
         offer = OfferDraft(
-            programme=shop.programme, title="Second cup free", body="Today.", starts_at=now + timedelta(seconds=1),
+            programme=programme, title="Second cup free", body="Today.", starts_at=now + timedelta(seconds=1),
             ends_at=now + timedelta(hours=9), timezone="Europe/Istanbul", limit_per_card=1,
         )  # fmt: skip
         offers.create(session, offer, by="cli", now=now)
