@@ -118,5 +118,5 @@ def _already_used(session: Session, coupon: Coupon, batch: Batch, now: datetime)
     form = "%H:%M" if used.date() == now.astimezone(zone).date() else "%Y-%m-%d %H:%M"
     time = used.strftime(form)
     if row is None:
-        return Conflict("already_used", Sentence("Used %(time)s", time=time))
+        return Conflict("already_used", Sentence("This code was used at %(time)s.", time=time))
     return Conflict("already_used", Sentence("Used %(time)s at %(store)s", time=time, store=row.name))

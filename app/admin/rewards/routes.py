@@ -11,8 +11,8 @@ from app import localtime, money
 from app.admin import gate, words
 from app.admin.pages import shown
 from app.admin.rewards import forms
-from app.admin.texts import gettext
-from app.cards.models import Programme, Store, Tier
+from app.admin.texts import gettext, ngettext
+from app.cards.models import Programme, Store
 from app.errors import AppError
 from app.i18n import LANGUAGES, NAMES, page_language
 from app.rewards import catalogue, slots
@@ -30,18 +30,13 @@ NOTHING = Total(times=0, units=0, value_minor=0)
 @blueprint.get("", strict_slashes=False)
 @requires(*rules.ADMIN_READ)
 def listing(slug: str) -> AnyResponse:
-    """Tiers, and the whole catalogue with how often each was taken."""
+    """The whole catalogue, with how often each was taken."""
     programme = _programme(slug)
     with world().database.reading() as reading:
         found = catalogue.of_programme(reading, programme.id, with_ended=bool(request.args.get("ended")))
         taken = catalogue.totals(reading, [one.id for one in found])
-    language = page_language()
-    tiers = [
-        (tier, money.shown(tier.threshold_minor, programme.currency, language), _factor(tier))
-        for tier in programme.tiers
-    ]
     return shown(
-        "rewards.html", programme=programme, rewards=found, taken=taken, nothing=NOTHING, tiers=tiers,
+        "rewards.html", programme=programme, rewards=found, taken=taken, nothing=NOTHING,
         with_ended=bool(request.args.get("ended")), kinds=_kinds(), price=_price, state=_state, now=world().clock(),
     )  # fmt: skip
 
@@ -244,15 +239,16 @@ def _kinds() -> dict[str, str]:
     return {kind: named[kind] for kind in KINDS}
 
 
-def _price(reward: Reward) -> str:
+def _price(reward: Reward, programme: Programme) -> str:
     """What it costs, in words."""
     if not reward.unit:
         return gettext("On its condition")
     if reward.unit != "points":
         return gettext("%(num)s vouchers", num=reward.points)
-    if reward.flexible:
-        return gettext("from %(num)s points", num=reward.points)
-    return gettext("%(num)s points", num=reward.points)
+    points = ngettext("%(num)d point", "%(num)d points", reward.points)
+    if not reward.flexible or reward.value_minor is None:
+        return points
+    return f"{points} = {money.shown(reward.value_minor, programme.currency, page_language())}"
 
 
 def _state(reward: Reward) -> tuple[str, str]:
@@ -272,9 +268,3 @@ def _state(reward: Reward) -> tuple[str, str]:
 def _when(slot: Slot, programme: Programme) -> str:
     start, end = (localtime.wall_clock(at, programme.timezone) for at in (slot.starts_at, slot.ends_at))
     return f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}"
-
-
-def _factor(tier: Tier) -> str:
-    """× 1.5; two decimals at most, as they were typed."""
-    hundredths = tier.multiplier_num * 100 // tier.multiplier_den
-    return "× " + f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")

@@ -33,7 +33,7 @@ def test_a_discount_is_added_with_its_rules_and_changed(operator: Browser, offic
     page = operator.follow(operator.send(BASE, **fields))
     made = reward(office)
 
-    assert "from 1 points" in page
+    assert "1 point = TRY" in page
     assert (made.kind, made.value_minor, made.max_share, made.flexible, made.stores) == (
         "discount", 10, 50, True, [office.store.id],
     )  # fmt: skip
