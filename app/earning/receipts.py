@@ -131,7 +131,7 @@ def from_objects(raw: object, of: Known) -> Read:
     Raises: Unprocessable `invalid_receipts`, if it is no list, or too long.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, str):
-        raise _refused("Receipts are a list of objects, or CSV.")
+        raise _refused(Sentence("Receipts are a list of objects, or CSV."))
     found = Read()
     for number, one in enumerate(raw, start=1):
         values = one if isinstance(one, Mapping) else {}
@@ -158,7 +158,7 @@ def _rows(reader: Any, names: Sequence[str], found: Read) -> Iterator[tuple[int,
         except csv.Error:
             found.rows += 1
             _check_count(found)
-            found.faults.append(Fault(row=number, text="This row cannot be read as CSV."))
+            found.faults.append(Fault(row=number, text=Sentence("This row cannot be read as CSV.")))
             continue
         if not any(cell.strip() for cell in cells):
             continue
@@ -175,7 +175,7 @@ def _rows(reader: Any, names: Sequence[str], found: Read) -> Iterator[tuple[int,
 def _odd(one: object, inner: Sequence[Any]) -> str:
     """Why an object is no receipt; empty if it may be one."""
     if not isinstance(one, Mapping):
-        return "A receipt is an object with at and amount, or at and lines."
+        return Sentence("A receipt is an object with at and amount, or at and lines.")
     unknown = [str(name)[:40] for name in one if name not in (*NAMES, "lines")]
     unknown += [
         str(name)[:40] for line in inner if isinstance(line, Mapping) for name in line if name not in LINE_NAMES
@@ -185,7 +185,7 @@ def _odd(one: object, inner: Sequence[Any]) -> str:
             "There is no %(name)s in a receipt; there is %(known)s.", name=unknown[0], known=", ".join(NAMES)
         )
     if ("lines" in one and not inner) or not all(isinstance(line, Mapping) for line in inner):
-        return "Lines are a list of objects, at least one."
+        return Sentence("Lines are a list of objects, at least one.")
     return ""
 
 
@@ -196,7 +196,7 @@ def _add(found: Read, rows: list[tuple[int, Mapping[str, Any]]], of: Known, *, h
     except AppError as problem:
         found.faults += [Fault(row=row, text=problem.public) for row in dict.fromkeys(row for row, _ in rows)]
     except (ValueError, OverflowError):
-        found.faults.append(Fault(row=number, text="This row holds a value that cannot be meant."))
+        found.faults.append(Fault(row=number, text=Sentence("This row holds a value that cannot be meant.")))
 
 
 def _receipt(head: Mapping[str, Any], rows: list[Mapping[str, Any]], of: Known, *, has_lines: bool) -> Receipt:
@@ -204,7 +204,7 @@ def _receipt(head: Mapping[str, Any], rows: list[Mapping[str, Any]], of: Known, 
     lines = tuple(_line(number, values, of) for number, values in enumerate(rows, start=1))
     amount_minor = sum(line.paid_minor for line in lines)
     if amount_minor <= 0:
-        raise _refused("The amount of a sale is above zero.")
+        raise _refused(Sentence("The amount of a sale is above zero."))
     plain = not has_lines and lines[0].kind == "sale" and not (lines[0].product or lines[0].category)
     zone = store.zone if store else of.zone
     return Receipt(
@@ -224,10 +224,10 @@ def _line(number: int, values: Mapping[str, Any], of: Known) -> Line:
     amount_minor = money.minor_units(_text(values, "amount"), of.currency)
     discount_minor = money.minor_units(_text(values, "discount") or "0", of.currency)
     if discount_minor > amount_minor:
-        raise _refused("A discount is at most the price that it is taken off.")
+        raise _refused(Sentence("A discount is at most the price that it is taken off."))
     quantity = _text(values, "quantity") or "1"
     if not (quantity.isascii() and quantity.isdigit() and len(quantity) <= 6 and int(quantity)):
-        raise _refused("A quantity is a whole number above zero.")
+        raise _refused(Sentence("A quantity is a whole number above zero."))
     return Line(
         number=number,
         amount_minor=amount_minor,

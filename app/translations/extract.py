@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 MARKED = {"_": 0, "gettext": 0, "Sentence": 0, "text": 1, "everywhere": 0}
 REFUSALS = {
     "AppError": 1, "BadRequest": 1, "Unauthorised": 1, "Forbidden": 1, "NotFound": 1, "Conflict": 1,
-    "Unprocessable": 1, "TooManyRequests": 1, "Busy": 1, "_refused": 2, "_not_configured": 0,
+    "Unprocessable": 1, "TooManyRequests": 1, "Busy": 1, "_refused": 2, "_not_configured": 0, "fault": 1,
 }  # fmt: skip
 Message = tuple[int, str, str | tuple[str, str], list[str]]
 
