@@ -63,8 +63,9 @@ class RewardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class NextTier:
+    """The next level, and how far the member has come from the last one."""
+
     name: str
-    missing: str
     done: int
     total: int
 
@@ -128,7 +129,6 @@ def next_tier(view: CardView, language: str) -> NextTier | None:
     start = view.tier.threshold_minor if view.tier else 0
     return NextTier(
         name=view.next_tier.name_in(language),
-        missing=money.shown(view.to_next_tier_minor, view.programme.currency, language),
         done=max(0, view.qualifying_minor - start),
         total=view.next_tier.threshold_minor - start,
     )

@@ -75,6 +75,7 @@ def my_card(link: str) -> Answer:
             as_of=pages.moment(view.as_of, language, view.programme.timezone),
             tier=view.tier.name_in(language) if view.tier else "",
             next_tier=pages.next_tier(view, language),
+            level=notes.level_lines(view, language),
             offers=pages.offers(view, language),
             rewards=pages.rewards(view, language) if view.kind != "gift" else [],
             history=past.lines,

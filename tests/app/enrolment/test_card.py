@@ -76,7 +76,7 @@ def test_the_page_shows_the_balance_the_offers_and_what_happened(
 
     assert '<span class="balance">118</span>' in page
     assert "as of 20 Nov 2026, 13:00" in page
-    assert "TRY\u00a0820.00 more to Silver" in page
+    assert "820 TRY to Silver" in page
     assert "Double points" in page
     assert "Ends in 2 days" in page
     assert "Yours: ask at the till" in page
