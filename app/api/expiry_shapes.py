@@ -1,14 +1,13 @@
 """Queries, bodies and answers of calls about when units expire."""
 
-from datetime import date
-
 from marshmallow import Schema, fields, validate
 
 from app.api.fields import Text, optional
 from app.api.incoming import Strict, told
 from app.api.outgoing import text, whole
+from app.counter.lasting import FIRST_DAY, LAST_DAY, LONGEST_REASON
 
-_DAY = validate.Range(min=date(2000, 1, 1), max=date(2199, 12, 31), error="This is a day from 2000 to 2199.")
+_DAY = validate.Range(min=FIRST_DAY, max=LAST_DAY, error="This is a day from 2000 to 2199.")
 
 
 class UnitWanted(Strict):
@@ -25,7 +24,7 @@ class Lengthening(Strict):
         )
     )
     unit = Text(shortest=1, longest=80, load_default="points", metadata=told("Of these units", example="points"))
-    reason = Text(shortest=1, longest=200, required=True, metadata=told("For the audit log"))
+    reason = Text(shortest=1, longest=LONGEST_REASON, required=True, metadata=told("For the audit log"))
 
 
 class LadderStep(Schema):

@@ -20,6 +20,8 @@ from app.ledger.held import POINTS, Held
 from app.staff import audit
 
 LOTS_AT_ONCE = 5_000
+LONGEST_REASON = 200
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +65,20 @@ def ladder(session: Session, member_id: int, unit: str, zone: str) -> Ladder:
     by_day: dict[date, Step] = {}
     for at, units in found:
         if at is not None:
-            last_on = localtime.wall_clock(at - timedelta(milliseconds=1), zone).date()
+            last_on = _last_day(at, zone)
             before = by_day[last_on].units if last_on in by_day else 0
             by_day[last_on] = Step(units=before + units, last_on=last_on, expires_at=at)
     return Ladder(steps=tuple(by_day.values()), never=sum(units for at, units in found if at is None))
+
+
+def ahead(session: Session, programme: Programme, unit: str, *, now: datetime, limit: int) -> list[Step]:
+    """What of a whole programme expires next, day by day: *limit* instants, the soonest first."""
+    found = lots.ahead(session, programme.id, unit, now=now, limit=limit)
+    return [Step(units=units, last_on=_last_day(at, programme.timezone), expires_at=at) for at, units in found]
+
+
+def _last_day(expires_at: datetime, zone: str) -> date:
+    return localtime.wall_clock(expires_at - timedelta(milliseconds=1), zone).date()
 
 
 def keep_alive(session: Session, held: Held, expiry: Expiry, at: datetime, zone: str) -> int:

@@ -260,3 +260,16 @@ def ending(
         )
     )
     return list(session.scalars(query.order_by(Lot.expires_at, Lot.id).limit(limit)))
+
+
+def ahead(session: Session, programme_id: int, unit: str, *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
+    """How much of a programme's units expires when, the soonest first."""
+    query = (
+        select(Lot.expires_at, func.sum(Lot.remaining))
+        .join(Account, Account.id == Lot.account_id)
+        .where(Account.programme_id == programme_id, Account.unit == unit, Lot.remaining > 0, Lot.expires_at > now)
+        .group_by(Lot.expires_at)
+        .order_by(Lot.expires_at)
+        .limit(limit)
+    )
+    return [(at, int(units)) for at, units in session.execute(query) if at is not None]
