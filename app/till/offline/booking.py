@@ -79,7 +79,8 @@ def stamp_cards(session: Session, here: Desk, *, language: str, now: datetime) -
     if not rules_of(session, store_id).stamps:
         return []
     live = stamps.live(session, here.programme.id, now=now, store_id=store_id)
-    return [{"id": one.public_id, "name": one.texts.get(language, {}).get("name") or one.name} for one in live]
+    by_hand = [one for one in live if one.gives == "visit"]  # the others are stamped by the sale itself
+    return [{"id": one.public_id, "name": one.texts.get(language, {}).get("name") or one.name} for one in by_hand]
 
 
 def made_by(session: Session, here: Desk, public_id: str) -> Staff:

@@ -12,8 +12,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.cards import codes
+from app.cards.models import Programme
+from app.ledger import held
 from app.ledger.models import Entry
 from app.staff.models import AuditEvent, Staff
+from app.stamps import service as stamps
+from app.stamps.drafts import StampCardDraft
+from app.stamps.models import StampCard
 from app.till.models import OfflineSale
 from tests import factories
 from tests.app.till.conftest import Shop, Till
@@ -488,3 +493,59 @@ def test_the_state_holds_no_names_of_people(offline: Offline, shop: Shop) -> Non
     assert told["cashier"] == shop.cashier.public_id
     assert shop.cashier.name not in str(told)
     assert told["limit"] == 1_000_000
+
+
+@pytest.fixture
+def stamp_card(shop: Shop) -> StampCard:
+    with shop.world.database.unit_of_work() as session:
+        programme = session.get_one(Programme, shop.programme.id)
+        texts = {"tr": {"name": "Kahve kartı", "reward": "Bir kahve"}}
+        draft = StampCardDraft(programme=programme, name="Coffee card", reward="A coffee", size=10, texts=texts)
+        made: StampCard = stamps.create(session, draft, by="staff:owner", now=shop.world.clock() - timedelta(days=1))
+        return made
+
+
+def stamp(offline: Offline, stamp_card: StampCard, **over: Any) -> dict[str, Any]:
+    item = offline.item(kind="stamp", stamp_card=stamp_card.public_id, **over)
+    del item["amount"]
+    return item
+
+
+def stamps_on(shop: Shop, stamp_card: StampCard) -> int:
+    with shop.world.database.reading() as session:
+        return held.by_id(session, shop.card.id).in_unit(stamp_card.unit)
+
+
+def test_a_kept_stamp_is_given_once(offline: Offline, shop: Shop, stamp_card: StampCard) -> None:
+    item = stamp(offline, stamp_card)
+
+    assert offline.outcome(item) == offline.outcome(item) == [("applied", "")]
+
+    assert stamps_on(shop, stamp_card) == 1
+    offered = offline.client.get("/till/offline/state?lang=tr").json["stamp_cards"]
+    assert offered == [{"id": stamp_card.public_id, "name": "Kahve kartı"}]
+
+
+def test_a_store_may_give_no_stamps_without_a_connection(
+    offline: Offline, manager: Offline, shop: Shop, stamp_card: StampCard
+) -> None:
+    manager.send("/till/offline/rules", points_per_day="0")  # the tick is not set
+
+    assert offline.outcome(stamp(offline, stamp_card)) == [("refused", "stamps_not_allowed")]
+    assert offline.client.get("/till/offline/state").json["stamp_cards"] == []
+    (row,) = kept(shop)
+    assert manager.send(f"/till/conflicts/{row.public_id}/accept").status_code == 303
+    assert stamps_on(shop, stamp_card) == 1
+
+
+def test_a_stamp_of_another_programme_s_card_is_refused(offline: Offline, shop: Shop) -> None:
+    with shop.world.database.unit_of_work() as session:
+        other = factories.programme(session, slug="other", name="Other")
+        draft = StampCardDraft(programme=other, name="Theirs", reward="Theirs", size=5)
+        foreign = stamps.create(session, draft, by="staff:owner", now=shop.world.clock() - timedelta(days=1))
+
+    unheard = {**stamp(offline, foreign), "stamp_card": "stc_nothing"}
+    (status, reason), (_, unknown) = offline.outcome(stamp(offline, foreign), unheard)
+
+    assert (status, reason) == ("refused", "not_eligible")
+    assert unknown == "unknown_stamp_card"
