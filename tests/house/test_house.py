@@ -21,7 +21,7 @@ MOST_POSITIONAL = 6  # five and self
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 # doors that nobody signs in at: customers, phones, Google, operators' probes, and the sign-in itself
-PUBLIC_ROOMS = {"enrolment", "card", "assets", "apple", "google", "static", "healthz", "readyz", "metrics"}
+PUBLIC_ROOMS = {"enrolment", "card", "gated", "assets", "apple", "google", "static", "healthz", "readyz", "metrics"}
 GUARDED_ROOMS = ("till", "marketing", "admin", "staff")
 KEYED_ROOMS = {"api", "api_pages", "healthz_deep"}
 PUBLIC_ENDPOINTS = {"staff.login", "staff.login_submit", "staff.code", "staff.code_submit", "staff.logout"}
