@@ -11,7 +11,7 @@ from app.errors import AppError, Unprocessable
 from app.tiers.changing import TierDraft
 from app.tiers.rules import Drop, Metric, Policy, Window
 
-NEW_ROWS = 2
+NEW_ROWS = 1
 NUMBERS = ("months", "validity_months", "grace_days")
 COLUMNS = ("id", "name", "threshold", "multiplier", "background_color")
 
@@ -75,7 +75,7 @@ def choices() -> dict[str, list[tuple[str, str]]]:
     """What may be chosen, in words."""
     return {
         "metric": [
-            (Metric.SPEND.value, gettext("Money spent, less returns")),
+            (Metric.SPEND.value, gettext("Money spent")),
             (Metric.EARNED.value, gettext("Points earned by base rules")),
             (Metric.VISITS.value, gettext("Visits")),
         ],

@@ -60,7 +60,7 @@ def test_who_would_move_is_shown_before_anything_is_saved(operator: Browser, off
 
 
 def test_a_new_tier_takes_its_place_by_its_threshold(operator: Browser, office: Office) -> None:
-    operator.send(PAGE, **typed(office, tiers__3__name="Bronze", tiers__3__threshold="500"))
+    operator.send(PAGE, **typed(office, tiers__2__name="Bronze", tiers__2__threshold="500"))
 
     with office.world.database.reading() as session:
         names = list(session.scalars(select(Tier.name).order_by(Tier.position)))
