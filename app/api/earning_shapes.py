@@ -54,8 +54,9 @@ class Trial(Strict):
         validate=[validate.Length(max=ROWS_MAX, error=f"At most {ROWS_MAX} receipts can be tried out at once.")],
         metadata={"description": "Sales of the past, each with at and amount or lines", "example": [RECEIPT]},
     )
-    csv = Text(
-        longest=CSV_MAX, lines=True, metadata=told("The same as CSV", example="at,amount\n2026-11-24 17:30,178.00\n")
+    csv = fields.String(
+        validate=[validate.Length(max=CSV_MAX, error="Send at most 8 MB of CSV.")],
+        metadata=told("The same as CSV", example="at,amount\n2026-11-24 17:30,178.00\n"),
     )
     days = Whole(least=1, most=DAYS_MAX, metadata=told("The programme's own sales of the last days"))
 

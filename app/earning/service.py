@@ -44,7 +44,8 @@ def publish(
     """
     starts_at = starts_at or now
     ruleset = checked(session, programme, raw_rules, starts_at=starts_at, note=note, now=now)
-    row = session.get_one(Programme, programme.id, with_for_update=True, populate_existing=True)
+    # tills that book at this moment refer to the row: what is changed here is not its key
+    row = session.get_one(Programme, programme.id, with_for_update={"key_share": True}, populate_existing=True)
     if based_on is not None and based_on != row.rules_number:
         raise Conflict(
             "rules_changed", "Somebody published other rules in the meantime. Compare with them, then publish again."
@@ -139,7 +140,7 @@ def broken_promises(session: Session, *, now: datetime) -> list[int]:
 
 def keep_promise(session: Session, programme_id: int, *, now: datetime) -> None:
     """Let a programme promise what its present rules give; doing it twice, or late, comes to the same."""
-    row = session.get_one(Programme, programme_id, with_for_update=True, populate_existing=True)
+    row = session.get_one(Programme, programme_id, with_for_update={"key_share": True}, populate_existing=True)
     _promise(row, versions.at(session, row.id, row.currency, now).rules)
 
 

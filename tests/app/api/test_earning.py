@@ -46,6 +46,23 @@ def test_rules_are_published_with_their_sentences_and_what_meets(api: Api, shop:
     assert api.get("/programmes/kahve").get_json()["earn"] == {"points": 1, "per": "10.00"}
 
 
+def test_a_repeated_publication_is_the_same_version(api: Api) -> None:
+    headers = {"Idempotency-Key": "spring-rules"}
+
+    first, again = (api.post(RULES, {"rules": DOUBLE}, headers=headers) for _ in range(2))
+
+    assert first.get_json() == again.get_json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(api.get(RULES).get_json()["versions"]) == 2
+
+
+def test_csv_is_taken_with_the_line_ends_of_every_system(api: Api) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        csv = end.join(["at,amount", "2026-11-24 10:00,100.00", "2026-11-25 10:00,50.00", ""])
+        answer = api.post(f"{RULES}/simulate", {"csv": csv}).get_json()
+        assert (answer["receipts"], answer["unread"]) == (2, 0), repr(end)
+
+
 def test_a_dry_run_describes_and_publishes_nothing(api: Api) -> None:
     made = publish(api, dry_run=True)
 

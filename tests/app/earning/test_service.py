@@ -1,5 +1,6 @@
 """Publishing rules."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -111,3 +112,23 @@ def test_whoever_has_not_seen_the_last_version_is_told(any_world: World, program
 
 def test_the_example_is_a_set_of_rules(any_world: World, programme: Programme) -> None:
     assert publish(any_world, programme, service.example("TRY")) == 2
+
+
+def test_of_many_at_once_each_gets_a_number_of_its_own(any_world: World, programme: Programme) -> None:
+    with ThreadPoolExecutor(6) as people:
+        numbers = list(people.map(lambda _: publish(any_world, programme), range(6)))
+
+    assert sorted(numbers) == [2, 3, 4, 5, 6, 7]
+
+
+def test_of_many_who_saw_the_same_version_one_publishes(any_world: World, programme: Programme) -> None:
+    def tried(_: int) -> str:
+        try:
+            return str(publish(any_world, programme, based_on=1))
+        except Conflict as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(6) as people:
+        found = sorted(people.map(tried, range(6)))
+
+    assert found == ["2", *["rules_changed"] * 5]
