@@ -51,7 +51,10 @@ def places(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                     *(card, f"{card}/leave", f"{running.base}/join/nowhere", f"{running.base}/login"),
                     f"{running.sandbox}/sandbox",
                 ],
-                "cashier": [f"{running.base}/till", f"{running.base}/till/cards/{serial}", f"{running.base}/account"],
+                "cashier": [
+                    *(f"{running.base}/till", f"{running.base}/till/cards/{serial}", f"{running.base}/account"),
+                    *(f"{running.base}/till/offline", f"{running.base}/till/conflicts"),
+                ],
                 "marketer": [f"{running.base}/marketing", f"{running.base}/marketing/offers/new"],
                 "owner": [
                     f"{running.base}/admin{page}"
