@@ -3,7 +3,7 @@
 A sale is undone by the version of the rules that it was booked by, in every unit that it moved.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -63,13 +63,13 @@ def reverse(
         booked = reversals.reverse(session, card, original, by=told, returned=returned, on_deficit=on_deficit)
     after = booked.card
     if original.kind == "earn" and not original.unit.startswith(STAMP_UNITS):
-        after = _without_parts(session, after, original, booked, told, returned, on_deficit)
+        back = _Back(sale=original, booked=booked, told=told, returned=returned, on_deficit=on_deficit)
+        after = _without_parts(session, after, back)
         after = _without_spend(session, after, original, booked, now)
         bearer.give_back(session, card, original, booked.entry.id)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
-    else:
-        rewards.give_back(session, original.id, now)
+    rewards.give_back(session, original.id, now)
     return moves.done(session, after, booked, now)
 
 
@@ -93,18 +93,35 @@ def _on_deficit(session: Session, original: Entry) -> OnDeficit:
     return OnDeficit(versions.by_id(session, original.rule_version_id, original.currency).rules.on_deficit)
 
 
-def _without_parts(
-    session: Session, card: Held, original: Entry, booked: Booked, told: Circumstance, returned: Returned,
-    on_deficit: OnDeficit,
-) -> Held:  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class _Back:
+    """What comes back of a sale: the counter-entry of its points, and how its other units are to follow."""
+
+    sale: Entry
+    booked: Booked
+    told: Circumstance
+    returned: Returned
+    on_deficit: OnDeficit
+
+
+def _without_parts(session: Session, card: Held, back: _Back) -> Held:
     """Take back what the sale gave in other units, in the same measure."""
-    by = told.part_of(booked.entry.id)
-    for part in reversals.parts(session, original.id):
-        if part.unit.startswith("bonus:") and not _gave_nothing(part, returned):
-            amount_minor = None if part.lines else -(booked.entry.amount_minor or 0)
-            of_part = returned if part.lines else replace(returned, pieces=None, amount_minor=amount_minor)
-            card = reversals.reverse(session, card, part, by=by, returned=of_part, on_deficit=on_deficit).card
+    by = back.told.part_of(back.booked.entry.id)
+    for part in reversals.parts(session, back.sale.id):
+        if part.unit.startswith("bonus:") and not _gave_nothing(part, back.returned):
+            card = _without_bonus(session, card, part, back, by)
+        elif part.unit.startswith(STAMP_UNITS):
+            undone = stamps.undo(session, card, part, by=by, returned=back.returned, on_deficit=back.on_deficit)
+            card = undone.card
     return card
+
+
+def _without_bonus(session: Session, card: Held, part: Entry, back: _Back, by: Circumstance) -> Held:
+    """Bonus money goes back by line; of a sale without lines, by its share of the amount."""
+    returned = back.returned
+    if not part.lines:
+        returned = Returned(amount_minor=-(back.booked.entry.amount_minor or 0))
+    return reversals.reverse(session, card, part, by=by, returned=returned, on_deficit=back.on_deficit).card
 
 
 def _gave_nothing(part: Entry, returned: Returned) -> bool:
@@ -119,12 +136,9 @@ def _without_spend(session: Session, card: Held, original: Entry, booked: Booked
     budgets.give_back(session, card.programme_id, original.id, booked.entry.id, -booked.entry.points)
     _times, _points, amount_minor = reversals.reversed_so_far(session, original.id)
     whole_minor = original.amount_minor or 0
-    base = _base_points(original)
-    earned_back = (
-        base * amount_minor // whole_minor - base * (amount_minor - back_minor) // whole_minor
-        if base and whole_minor
-        else 0
-    )
+    base = _base_points(original) if whole_minor else 0  # an event has no amount, and counts for no tier
+    before_minor = amount_minor - back_minor
+    earned_back = base * amount_minor // whole_minor - base * before_minor // whole_minor if base else 0
     after = tiers.after_sale(
         session, card, spend_minor=-back_minor, earned=-earned_back,
         visits=-1 if amount_minor >= whole_minor > 0 else 0, at=original.occurred_at, now=now,
