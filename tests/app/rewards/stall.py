@@ -105,12 +105,7 @@ class Stall:
         return self.work(lambda s: rewarding.void(s, held.hold.id, by=TILL, now=self.now))
 
     def undo(self, done: Done) -> Done:
-        def work(session: Session) -> Done:
-            undone = returns.reverse(session, done.entry.id, reason="mistake", by=TILL, now=self.now)
-            service.give_back(session, done.entry.id, self.now)
-            return undone
-
-        return self.work(work)
+        return self.work(lambda s: returns.reverse(s, done.entry.id, reason="mistake", by=TILL, now=self.now))
 
     def slot(self, reward: Reward, *, capacity: int = 1, in_h: int = 48) -> Slot:
         starts = self.now + timedelta(hours=in_h)

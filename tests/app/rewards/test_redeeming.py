@@ -89,11 +89,13 @@ def test_what_is_missing_is_said_with_the_balance(any_world: World) -> None:
 def test_a_reward_for_vouchers_takes_a_voucher(world: World) -> None:
     stall = Stall(world)
     stall.give(2, unit="voucher:stp_1")
-    reward = stall.offer(unit="voucher:stp_1", points=1)
+    reward = stall.offer(unit="voucher:stp_1", points=1, stock=1)
 
-    stall.redeem(reward)
+    done = stall.redeem(reward)
 
     assert stall.has(unit="voucher:stp_1") == 1
+    stall.undo(done)
+    assert (stall.has(unit="voucher:stp_1"), stall.row(reward).stock) == (2, 1)
 
 
 def test_the_last_piece_is_given_and_the_next_one_is_sold_out(any_world: World) -> None:
