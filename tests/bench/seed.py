@@ -72,7 +72,9 @@ def analyze(database: Database) -> None:
             driver.execute(statement)
     else:
         driver.autocommit = True
+        driver.execute("SET statement_timeout = 0")
         driver.execute("VACUUM ANALYZE")
+        driver.execute("RESET statement_timeout")
         driver.autocommit = False
     raw.close()
 
