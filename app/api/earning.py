@@ -205,6 +205,7 @@ OPERATIONS = (
         body=own.Trial,
         answer=own.TrialAnswer,
         asks=True,
+        refusals=(400, 413, 422),
         body_bytes=own.CSV_MAX + 1024 * 1024,
     ),
 )
