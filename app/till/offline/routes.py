@@ -93,7 +93,7 @@ def state() -> AnyResponse:
             "limit": money.LARGEST_MINOR if here.manages else sale_limit_minor(currency),
             "points_per_day": allowed.points_per_day,
             "stamp_cards": booking.stamp_cards(reading, here, language=page_language(), now=world().clock()),
-            "conflicts": len(service.waiting(reading, here)),
+            "conflicts": service.count_waiting(reading, here),
         }
     return jsonify(told)
 

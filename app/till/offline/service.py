@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from app import failpoints, idempotency
@@ -158,6 +158,11 @@ def allow(session: Session, here: Desk, *, stamps: bool, points_per_day: int, no
 def waiting(session: Session, here: Desk, *, limit: int = 200) -> list[OfflineSale]:
     """What somebody should look at, oldest first."""
     return list(session.scalars(_open_of(here).order_by(OfflineSale.id).limit(limit)))
+
+
+def count_waiting(session: Session, here: Desk) -> int:
+    """How many things somebody should look at."""
+    return session.scalar(select(func.count()).select_from(_open_of(here).subquery())) or 0
 
 
 def _begin(session: Session, kept: Kept, *, now: datetime) -> OfflineSale | None:
