@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import failpoints, idempotency
-from app.counter import offering, returns, rewarding, sales, stamping
+from app.counter import misplaced, offering, returns, rewarding, sales, stamping
 from app.counter.moves import Done
 from app.counter.pricing import Sale
 from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
@@ -19,8 +19,8 @@ from app.rewards.rules import Wish
 from app.stamps import service as stamps
 from app.till import queries, returning
 from app.till.desk import Desk
-from app.till.finding import entry_at, held_at
-from app.till.forms import EarnForm, HoldForm, RedeemForm, StampForm, UndoForm
+from app.till.finding import card_at, entry_at, find, held_at
+from app.till.forms import EarnForm, HoldForm, MoveForm, RedeemForm, StampForm, UndoForm
 from app.till.returning import ReturnForm
 from app.till.rules import sale_limit_minor
 
@@ -127,6 +127,22 @@ def undo(session: Session, desk: Desk, form: UndoForm, *, now: datetime) -> str:
         )
 
     return _once(session, desk, form.key, f"undo {form.entry_id}", work, now=now)
+
+
+def move(session: Session, desk: Desk, form: MoveForm, *, now: datetime) -> str:
+    """Move a purchase to the card with that code, and return the new entry's id.
+
+    Raises: Forbidden `needs_manager`; NotFound `unknown_transaction` or `unknown_code`; as `misplaced.move_sale`.
+    """
+    if not desk.manages:
+        raise Forbidden("needs_manager", "Only a manager moves a purchase to another card.")
+
+    def work() -> Done:
+        entry = entry_at(session, desk, form.entry_id)
+        right = card_at(session, desk, find(session, desk, form.code).serial)
+        return misplaced.move_sale(session, entry.id, right, by=desk.actor, now=now, store=desk.store)
+
+    return _once(session, desk, form.key, f"move {form.entry_id} {form.code}", work, now=now)
 
 
 def take_back(session: Session, desk: Desk, entry_id: str, form: ReturnForm, *, now: datetime) -> str:

@@ -52,6 +52,7 @@ class Action:
     is_partly: bool
     may_undo: bool
     may_return: bool
+    may_move: bool
     seconds_left: int
     why: tuple[tuple[str, str], ...] = ()
 
@@ -151,6 +152,7 @@ def _action(row: Any, *, desk: Desk, names: dict[str, str], language: str, now: 
         is_partly=bool(times) and not is_undone,
         may_undo=in_time and not times and kind != "undo",
         may_return=kind == "earn" and not is_undone,
+        may_move=desk.manages and kind == "earn" and not times and entry.currency is not None,
         seconds_left=max(0, int(left.total_seconds())),
     )
 

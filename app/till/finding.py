@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.cards import codes, people
 from app.cards import service as cards
 from app.cards.models import Card
+from app.counter import misplaced
 from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held
 from app.ledger.held import Held
@@ -125,7 +126,8 @@ def _active(card: C) -> C:
 
 def _sales(session: Session, desk: Desk, receipt: str) -> list[Entry]:
     stores = {0, *(row[0] for row in session.execute(queries.store_names(desk.programme.id)))}
-    found = list(session.scalars(queries.sales_of_receipt(desk.programme.id, stores, receipt)))
+    booked = session.scalars(queries.sales_of_receipt(desk.programme.id, stores, receipt)).all()
+    found = [misplaced.now_at(session, entry) for entry in booked]
     return [entry for entry in found if entry.store_id == (desk.store.id if desk.store else None)] or found
 
 

@@ -20,7 +20,7 @@ from app.till.decode import code_in
 from app.till.desk import Desk
 from app.till.drawing import Asked, draw
 from app.till.finding import Found
-from app.till.forms import EarnForm, HoldForm, RedeemForm, StampForm, UndoForm, receipt_of
+from app.till.forms import EarnForm, HoldForm, MoveForm, RedeemForm, StampForm, UndoForm, receipt_of
 from app.till.returning import ReturnForm
 from app.till.rules import FRAME_BYTES, WRONG_CODES
 from app.till.screen import Question, Screen
@@ -105,6 +105,17 @@ def undo() -> AnyResponse:
         return actions.undo(writing, here, UndoForm.parse(request.form), now=world().clock())
 
     return _do(work, Asked())
+
+
+@blueprint.post("/cards/<serial>/move")
+@requires(*rules.TILL)
+def move(serial: str) -> AnyResponse:
+    """Move a purchase that was booked on this card to the customer's own."""
+
+    def work(writing: Session, here: Desk) -> str:
+        return actions.move(writing, here, MoveForm.parse(request.form), now=world().clock())
+
+    return _do(work, Asked(serial=serial))
 
 
 @blueprint.get("/returns")

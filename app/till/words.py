@@ -41,6 +41,7 @@ def _sentences() -> dict[str, str]:
         "unknown_receipt": gettext("No sale with this receipt number here."),
         "exceeds_original": gettext("More comes back than was bought, or it came back already."),
         "other_card": gettext("This receipt belongs to another card."),
+        "same_card": gettext("The purchase is on this card already."),
         "unknown_line": gettext("This sale has no such line. Open the return again."),
         "nothing_chosen": gettext("Choose what comes back."),
         "hold_ended": gettext("The reservation is over. Choose the reward again."),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from app.cards.models import Programme
 from app.counter import sales
@@ -161,7 +161,7 @@ def test_an_undo_that_is_pressed_too_soon_waits_for_what_it_undoes(page: Page, f
     page.goto(f"/till/cards/{full_shop.card.serial}")
     page.wait_for_selector("html[data-till=ready]")
 
-    def slowly(route) -> None:
+    def slowly(route: Route) -> None:
         wait_a_moment(full_shop)
         route.continue_()
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from werkzeug.test import TestResponse
 
 from app.counter import sales
 from app.counter.moves import Actor
@@ -38,7 +39,7 @@ def plain_sale(shop: Shop) -> Entry:
         return sales.earn(session, shop.card, bought, by=by, now=shop.world.clock()).entry
 
 
-def give_back(till: Till, sale: Entry, **fields: str):
+def give_back(till: Till, sale: Entry, **fields: str) -> TestResponse:
     return till.send(f"/till/returns/{sale.id}", **{"key": till.key(), "act": "some", **fields})
 
 

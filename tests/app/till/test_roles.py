@@ -33,6 +33,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", "/till/cards/<serial>/redeem"): TILL,
     ("POST", "/till/cards/<serial>/stamp"): TILL,
     ("POST", "/till/cards/<serial>/hold"): TILL,
+    ("POST", "/till/cards/<serial>/move"): TILL,
     ("POST", "/till/undo"): TILL,
     ("GET", "/till/returns"): TILL,
     ("POST", "/till/returns"): TILL,

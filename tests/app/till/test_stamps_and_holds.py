@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from werkzeug.test import TestResponse
 
 from app.cards.models import Programme
 from app.ledger.models import Entry
@@ -21,7 +22,7 @@ def stamp_card(shop: Shop) -> StampCard:
         return stamps.create(session, draft, by="cli", now=shop.world.clock())
 
 
-def stamp(till: Till, shop: Shop, stamp_card: StampCard, count: str = "1", **more: str):
+def stamp(till: Till, shop: Shop, stamp_card: StampCard, count: str = "1", **more: str) -> TestResponse:
     fields = {"key": till.key(), "stamp_card": stamp_card.public_id, "count": count, **more}
     return till.send(f"/till/cards/{shop.card.serial}/stamp", **fields)
 
@@ -33,7 +34,7 @@ def hold(till: Till, shop: Shop) -> str:
     return found[1]
 
 
-def end(till: Till, shop: Shop, hold_id: str, act: str, **more: str):
+def end(till: Till, shop: Shop, hold_id: str, act: str, **more: str) -> TestResponse:
     return till.send(f"/till/cards/{shop.card.serial}/hold", **{"key": till.key(), "hold": hold_id, "act": act, **more})
 
 
