@@ -36,6 +36,20 @@ class Staff(Base):
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
 
 
+class StaffPin(Base):
+    """The short code by which a person takes over a till that is signed in already; never the code itself.
+
+    `digest` is keyed and slow (`app.staff.pins`); it is the same for the same code, so that two people of one store
+    cannot have one code.
+    """
+
+    __tablename__ = "staff_pin"
+
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(index=True)
+    set_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class ApiKey(Base):
     """An integrator's key; only its digest is kept. `programme_id` null: every programme."""
 

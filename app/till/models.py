@@ -76,3 +76,20 @@ class OfflineSale(Base):
         ),
         Index("ix_till_sale_programme_id_number", "programme_id", "number"),
     )
+
+
+class Approval(Base):
+    """A manager's word for one action of a cashier: the one with this idempotency key and this content.
+
+    `action` is a digest of where the form goes and what is in it. `used_at` and `entry_id` are written with the entry.
+    """
+
+    __tablename__ = "till_approval"
+
+    cashier_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    action: Mapped[str]
+    approved_by: Mapped[str]
+    approved_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    entry_id: Mapped[str | None] = mapped_column(index=True)
