@@ -74,9 +74,15 @@ def page(session: Session, batch: Batch, *, after: int, limit: int) -> list[tupl
 
 
 def lines(
-    database: Database, public_id: str, *, now: Callable[[], datetime], told: Callable[[int], None] = lambda _: None
+    database: Database,
+    public_id: str,
+    *,
+    now: Callable[[], datetime],
+    told: Callable[[int], None] = lambda _: None,
+    kept: Callable[[], None] = lambda: None,
 ) -> Iterator[str]:
-    """The CSV file of a batch, line by line; *told* hears how many codes went out with each step.
+    """The CSV file of a batch, line by line; *told* hears how many codes went out with each step, and *kept* is called
+    before they are forgotten: to see that the file is on the disk.
 
     Codes are grouped by dashes, which the till forgives: a spreadsheet takes them for text, not for numbers. When the
     last one has gone out the codes are forgotten; a download that breaks off can be begun again.
@@ -93,6 +99,7 @@ def lines(
         yield "".join(f"{dashed(code)}\r\n" for _, code in found)
         told(len(found))
         after = found[-1][0]
+    kept()
     database.transact(lambda session: forget(session, batches.by_public_id(session, public_id), now=now()))
 
 
