@@ -1,9 +1,10 @@
 """What a shop owes on its cards, to the unit, from the postings themselves."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import CompoundSelect, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from app.cards.models import Programme
@@ -35,42 +36,36 @@ class Liability:
 
 
 def report(session: Session, programme: Programme, *, now: datetime) -> Liability:
-    """Loaded, paid, refunded, settled, and what is left, in one look at the database."""
-    moved = _moved(session, programme)
-    owed, cards = _owed(session, programme)
+    """Loaded, paid, refunded, settled, and what is left, as of one moment."""
+    found = _sums(session, programme)
     return Liability(
         currency=programme.currency,
         at=now,
-        loaded=-moved.get(("funding", "load"), 0) - moved.get(("funding", "reverse"), 0),
-        paid=moved.get(("sales", "pay"), 0),
-        refunded=-moved.get(("sales", "refund"), 0) - moved.get(("sales", "reverse"), 0),
-        paid_out=moved.get(("funding", "writeoff"), 0),
-        waived=moved.get(("writeoff", "writeoff"), 0),
-        outstanding=owed,
-        cards=cards,
+        loaded=-found["funding", "load"] - found["funding", "reverse"],
+        paid=found["sales", "pay"],
+        refunded=-found["sales", "refund"] - found["sales", "reverse"],
+        paid_out=found["funding", "writeoff"],
+        waived=found["writeoff", "writeoff"],
+        outstanding=found["members", "owed"],
+        cards=found["members", "cards"],
     )
 
 
-def _moved(session: Session, programme: Programme) -> dict[tuple[str, str], int]:
-    """What the programme's own accounts took (above zero) and gave, by account and kind of entry."""
-    query = (
+def _sums(session: Session, programme: Programme) -> Counter[tuple[str, str]]:
+    """What the programme's accounts took (above zero) and gave, by account and kind of entry, and what members have.
+
+    One statement: between two of them a till may book.
+    """
+    mine = Account.programme_id == programme.id, Account.unit == programme.currency
+    moved = (
         select(Account.role, Entry.kind, func.sum(Posting.amount))
         .join(Posting, Posting.account_id == Account.id)
         .join(Entry, Entry.id == Posting.entry_id)
-        .where(Account.programme_id == programme.id, Account.member_id.is_(None), Account.unit == programme.currency)
+        .where(*mine, Account.member_id.is_(None))
         .group_by(Account.role, Entry.kind)
     )
-    return {(role, kind): int(total) for role, kind, total in session.execute(query)}
-
-
-def _owed(session: Session, programme: Programme) -> tuple[int, int]:
-    query = select(
-        func.coalesce(func.sum(Account.balance), 0), func.coalesce(func.sum(case((Account.balance > 0, 1), else_=0)), 0)
-    ).where(
-        Account.programme_id == programme.id,
-        Account.member_id.is_not(None),
-        Account.unit == programme.currency,
-        Account.role.in_(("avail", "hold", "pend", "debt")),
-    )
-    total, cards = session.execute(query).one()
-    return int(total), int(cards)
+    owed = select(literal("members"), literal("owed"), func.coalesce(func.sum(Account.balance), 0))
+    cards = select(literal("members"), literal("cards"), func.count())
+    members = *mine, Account.member_id.is_not(None)
+    every: CompoundSelect[str, str, int] = union_all(moved, owed.where(*members), cards.where(*members, Account.balance > 0))
+    return Counter({(role, kind): int(total) for role, kind, total in session.execute(every)})
