@@ -23,7 +23,7 @@ def read_tiers(call: Call) -> Body:
 
 def change_tiers(call: Call) -> Body:
     """Change tiers and rules together, or say who would move."""
-    programme = call.programme(call.path["programme"])
+    programme = changing.locked(call.session, call.programme(call.path["programme"]).id)
     before = changing.policy_of(call.session, programme.id)
     policy = _policy(before, call.body["policy"])
     drafts = [_draft(programme, tier) for tier in call.body["tiers"]]

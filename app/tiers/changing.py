@@ -22,7 +22,7 @@ from app.tiers.ladder import Ladder
 from app.tiers.models import CardStanding, TierPolicy
 from app.tiers.rules import Metric, Policy
 
-TIERS_MAX = 12
+TIERS_MAX = 20
 MONTHS_MAX = 60
 GRACE_MAX = 366
 NAME_CHARACTERS = 40
@@ -57,6 +57,14 @@ class Plan:
 
     drafts: tuple[TierDraft, ...]
     ladder: Ladder
+
+
+def locked(session: Session, programme_id: int) -> Programme:
+    """The programme with its tiers as they are now, held until the transaction ends: one change of tiers at a time."""
+    query = select(Programme).where(Programme.id == programme_id).with_for_update(of=Programme)
+    found = session.scalars(query.execution_options(populate_existing=True)).one()
+    session.refresh(found, ["tiers"])
+    return found
 
 
 def policy_of(session: Session, programme_id: int) -> Policy:
@@ -120,7 +128,8 @@ def preview(session: Session, programme: Programme, planned: Plan, *, now: datet
 
 
 def save(session: Session, programme: Programme, planned: Plan, *, now: datetime) -> None:
-    """Put a plan into force. Cards are brought to it by the job, chunk by chunk; sales go by it at once.
+    """Put a plan into force that was made of a programme `locked` before. Cards are brought to it by the job, chunk by
+    chunk; sales go by it at once.
 
     Raises: Conflict `tier_has_history`, if offers or wallets still speak of a tier that would be deleted.
     """
@@ -139,6 +148,7 @@ def set_policy(session: Session, programme: Programme, policy: Policy, *, now: d
 
     Raises: as `plan`.
     """
+    programme = locked(session, programme.id)
     drafts = drafts_of(programme, policy_of(session, programme.id))
     save(session, programme, plan(session, programme, drafts, policy), now=now)
 
@@ -148,6 +158,7 @@ def change_tiers(session: Session, programme: Programme, drafts: Sequence[TierDr
 
     Raises: as `plan` and `save`.
     """
+    programme = locked(session, programme.id)
     planned = plan(session, programme, drafts, policy_of(session, programme.id))
     save(session, programme, planned, now=now)
 

@@ -46,8 +46,7 @@ def change(slug: str) -> AnyResponse:
         if request.form.get("do") != "save":
             return _page(programme, typed=request.form, moves=_previewed(programme, typed))
         with parts.database.unit_of_work() as writing:
-            row = writing.get_one(Programme, programme.id, with_for_update=True)
-            _save(writing, row, typed)
+            _save(writing, changing.locked(writing, programme.id), typed)
     except (Unprocessable, Conflict) as problem:
         errors = {
             name: translate(text) for name, text in (typed.on_the_page(problem) if typed else problem.errors).items()

@@ -128,6 +128,19 @@ def test_two_tiers_may_change_names(shop: Shop) -> None:
     assert Counter(standing(shop).values()) == {None: 2, "Gold": 3, "Silver": 1}
 
 
+def test_two_who_add_the_same_tier_at_once_make_one(shop: Shop) -> None:
+    added = [*drafts(shop), TierDraft(name="Diamond", threshold="50000.00")]
+
+    def add(_one: int) -> None:
+        with shop.world.database.unit_of_work() as session:
+            changing.change_tiers(session, session.get_one(Programme, shop.programme.id), added, now=shop.clock())
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(add, range(2)))
+
+    assert [one.name for one in drafts(shop)] == ["Silver", "Gold", "Platinum", "Diamond"]
+
+
 def test_a_tier_in_use_is_not_deleted_and_the_refusal_counts_its_members(shop: Shop) -> None:
     with pytest.raises(Conflict) as refused:
         saved(shop, drafts(shop, Silver=""))
