@@ -67,5 +67,7 @@ def _sums(session: Session, programme: Programme) -> Counter[tuple[str, str]]:
     owed = select(literal("members"), literal("owed"), func.coalesce(func.sum(Account.balance), 0))
     cards = select(literal("members"), literal("cards"), func.count())
     members = *mine, Account.member_id.is_not(None)
-    every: CompoundSelect[str, str, int] = union_all(moved, owed.where(*members), cards.where(*members, Account.balance > 0))
+    every: CompoundSelect[str, str, int] = union_all(
+        moved, owed.where(*members), cards.where(*members, Account.balance > 0)
+    )
     return Counter({(role, kind): int(total) for role, kind, total in session.execute(every)})

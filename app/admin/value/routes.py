@@ -13,11 +13,12 @@ from app.admin import gate, words
 from app.admin.pages import shown
 from app.admin.texts import gettext
 from app.admin.value import forms
-from app.cards import codes
+from app.cards import codes, people
 from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.counter import paying, swapping
 from app.counter.moves import Actor
+from app.counter.swapping import Owner
 from app.errors import AppError, NotFound
 from app.i18n import page_language, translate
 from app.ledger import service as ledger
@@ -27,6 +28,7 @@ from app.value import liability, limits, pins, service, stock
 from app.value.models import Batch, ValueCard
 from app.web import world
 
+NO_COUNTRY = "ZZ"  # phone numbers are written with their country code
 blueprint = Blueprint("admin_value", __name__, url_prefix="/admin/programmes/<slug>/gift-cards")
 
 
@@ -164,7 +166,7 @@ def card(slug: str, serial: str) -> AnyResponse:
 @blueprint.post("/<serial>/<action>")
 @requires(*rules.ADMIN)
 def act(slug: str, serial: str, action: str) -> AnyResponse:
-    """Load, block, unblock, replace, settle, or give a new PIN."""
+    """Load, block, unblock, replace, settle, give a new PIN, or give the card to somebody."""
     programme, work = _programme(slug), _ACTIONS.get(action)
     if work is None:
         raise NotFound("not_found", "There is nothing at this address. Check it for a typing mistake.")
@@ -229,8 +231,20 @@ def _settle(writing: Session, card: Card, form: Mapping[str, str]) -> Acted:
     return Acted(card=card, sentence=gettext("The card is settled; nothing is owed on it."))
 
 
+def _bind(writing: Session, card: Card, form: Mapping[str, str]) -> Acted:
+    contact = {name: forms.line(form, name) or None for name in ("email", "phone")}
+    person = people.checked(forms.line(form, "name"), **contact, region=NO_COUNTRY)
+    owner = Owner(person=person, language=card.programme.language)
+    bound = swapping.bind(writing, card.id, owner, by=_actor(), now=world().clock())
+    _note(writing, card, "card_bound", to=f"card:{bound.card.serial}", merged=bound.is_merged)
+    if bound.is_merged:
+        return Acted(card=bound.card, sentence=gettext("This person had a card already; it has everything now."))
+    return Acted(card=bound.card, sentence=gettext("The card belongs to this person now."))
+
+
 _ACTIONS: dict[str, Callable[[Session, Card, Mapping[str, str]], Acted]] = {
     "load": _load, "block": _block, "unblock": _unblock, "replace": _replace, "pin": _pin, "settle": _settle,
+    "bind": _bind,
 }  # fmt: skip
 
 

@@ -129,3 +129,18 @@ def test_another_programmes_card_and_unknown_addresses_are_not_there(operator: B
     for address in (f"{BASE}/nobody", f"{BASE}/batches/bat_none", f"{BASE}/batches/bat_none.csv"):
         assert operator.get(address).status_code == 404
     assert operator.send(f"{page}/burn").status_code == 404
+
+
+def test_a_card_is_given_to_a_person_who_may_have_one_already(operator: Browser, office: Office) -> None:
+    first, _pin = sold(operator)
+    second, _pin = sold(operator, "30", "POS 2")
+
+    assert operator.send(f"{first}/bind", name="").status_code == 422
+    assert operator.send(f"{first}/bind", name="Mehmet", phone="12").status_code == 422
+    assert operator.send(f"{first}/bind", name="Mehmet Demir").location == first
+    merged = operator.send(f"{second}/bind", name="Ayşe", email="ayse@example.com").location
+
+    assert merged == f"{BASE}/{office.card.serial}"
+    assert "30.00" in operator.get(merged).text
+    assert operator.send(f"{first}/bind", name="Another").status_code == 409
+    assert len(office.events("card_bound")) == 2

@@ -31,6 +31,7 @@ def test_load_500_pay_320_50_refund_100_of_it_leaves_279_50(any_world: World) ->
     purse.refund(paid.entry, 100_00)
 
     assert purse.balance() == 279_50
+    assert purse.balance(unit="points") == 0  # neither loading nor paying earns: the sale does
     found = purse.liability()
     assert (found.loaded, found.paid, found.refunded, found.outstanding) == (500_00, 320_50, 100_00, 279_50)
     assert found.is_exact
