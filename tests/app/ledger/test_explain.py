@@ -1,6 +1,7 @@
 """Why a balance is what it is."""
 
 import random
+from collections import defaultdict
 from datetime import timedelta
 from itertools import count, pairwise
 
@@ -18,9 +19,8 @@ from tests.app.ledger.shelf import Shelf
 
 DAY = timedelta(days=1)
 POSTINGS = text(
-    "SELECT e.id, a.role, p.amount FROM entry e JOIN posting p ON p.entry_id = e.id "
-    "JOIN account a ON a.id = p.account_id "
-    "WHERE e.card_id = :card AND a.member_id IS NOT NULL AND a.unit = 'points' ORDER BY e.seq"
+    "SELECT e.id, a.unit, a.role, p.amount FROM entry e JOIN posting p ON p.entry_id = e.id "
+    "JOIN account a ON a.id = p.account_id WHERE e.card_id = :card AND a.member_id IS NOT NULL ORDER BY e.seq, p.id"
 )
 
 
@@ -49,7 +49,8 @@ def told(shelf: Shelf, language: str = "en") -> list[tuple[str, dict[str, str]]]
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_line_of_a_random_history_shows_what_the_postings_sum_to(any_world: World, seed: int) -> None:
-    steps, by_hand = count(1), {"avail": 0, "hold": 0, "pend": 0, "debt": 0}
+    steps = count(1)
+    by_hand: defaultdict[str, dict[str, int]] = defaultdict(dict)
     session = Session(any_world.database.engine, expire_on_commit=False, info=dict(any_world.database.info))
     try:
         history = History(session, random.Random(seed), lambda: next(steps))
@@ -60,19 +61,23 @@ def test_every_line_of_a_random_history_shows_what_the_postings_sum_to(any_world
         found = movements(session, card.id)
 
         expected = {}
-        for entry_id, role, amount in session.execute(POSTINGS, {"card": card.id}):
-            by_hand[role] += amount
-            expected[entry_id] = Standing.of(by_hand)
+        for entry_id, unit, role, amount in session.execute(POSTINGS, {"card": card.id}):
+            by_hand[unit][role] = by_hand[unit].get(role, 0) + amount
+            expected[entry_id] = Standing.of(by_hand[unit])
         moved = [one for one in found if one.entry.id in expected]
         assert len(moved) == len(expected) > 10
         assert [one.balance for one in moved] == list(expected.values())
         assert [one.entry.seq for one in found] == list(range(1, len(found) + 1))
-        for older, newer in pairwise(found):
-            assert newer.balance.available == older.balance.available + newer.change
-        query = select(Account.role, Account.balance).where(
-            Account.member_id == card.member_id, Account.unit == "points"
-        )
-        assert Standing.of({row.role: row.balance or 0 for row in session.execute(query)}) == found[-1].balance
+        for unit in explain.units(session, card.id):
+            alone = movements(session, card.id, unit=unit)
+            assert alone == [one for one in found if one.unit == unit]
+            for older, newer in pairwise(alone):
+                assert newer.balance.available == older.balance.available + newer.change
+            query = select(Account.role, Account.balance).where(
+                Account.member_id == card.member_id, Account.unit == unit
+            )
+            kept = {row.role: row.balance or 0 for row in session.execute(query)}
+            assert Standing.of(kept) == (alone[-1].balance if alone else Standing())
         some = [one.entry for one in found[::3]]
         assert explain.of_entries(session, card.id, some) == found[::3][::-1]
     finally:
