@@ -1,4 +1,4 @@
-"""Limits of what a person, a card and a till may do, and what was noticed."""
+"""Limits of what a person, a card and a till may do, what was noticed, corrections, and cards that became one."""
 
 from datetime import datetime
 from typing import Any
@@ -102,5 +102,42 @@ class Adjustment(Base):
             "asked_at",
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),
+        ),
+    )
+
+
+class CardMerge(Base):
+    """Two cards of one person that became one, and what is needed to part them again.
+
+    `legs`: pairs of entries, what left the source and what arrived on the target; `months`: what of the source's sales
+    the target counts for tiers, [spend in minor units, points, visits] by month. `source_seq`: the source's last entry
+    that was moved on; whatever is booked on the source later follows.
+    """
+
+    __tablename__ = "card_merge"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    source_id: Mapped[int] = mapped_column(ForeignKey("card.id"))
+    target_id: Mapped[int] = mapped_column(ForeignKey("card.id"), index=True)
+    source_seq: Mapped[int] = mapped_column(BigId)
+    legs: Mapped[list[Any]] = mapped_column(JSON)
+    months: Mapped[dict[str, Any]] = mapped_column(JSON)
+    spent_minor: Mapped[int] = mapped_column(BigId)
+    reason: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(Instant)
+    undone_by: Mapped[str] = mapped_column(default="", server_default="")
+    undone_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (
+        CheckConstraint("source_id <> target_id", name="two_cards"),
+        Index(
+            "uq_card_merge_source",
+            "source_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
         ),
     )

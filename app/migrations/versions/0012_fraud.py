@@ -1,4 +1,4 @@
-"""Limits, what was noticed, and corrections that wait for a second person."""
+"""Limits, what was noticed, corrections that wait for a second person, and cards that became one."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -92,5 +92,37 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "card_merge",
+        sa.Column("id", BIG, nullable=False),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("programme_id", BIG, nullable=False),
+        sa.Column("source_id", BIG, nullable=False),
+        sa.Column("target_id", BIG, nullable=False),
+        sa.Column("source_seq", BIG, nullable=False),
+        sa.Column("legs", sa.JSON(), nullable=False),
+        sa.Column("months", sa.JSON(), nullable=False),
+        sa.Column("spent_minor", BIG, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("undone_by", sa.String(), server_default="", nullable=False),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("source_id <> target_id", name=op.f("ck_card_merge_two_cards")),
+        sa.ForeignKeyConstraint(["programme_id"], ["programme.id"], name=op.f("fk_card_merge_programme_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["card.id"], name=op.f("fk_card_merge_source_id")),
+        sa.ForeignKeyConstraint(["target_id"], ["card.id"], name=op.f("fk_card_merge_target_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_card_merge")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_card_merge_public_id")),
+    )
+    op.create_index(op.f("ix_card_merge_target_id"), "card_merge", ["target_id"], unique=False)
+    op.create_index(
+        "uq_card_merge_source",
+        "card_merge",
+        ["source_id"],
+        unique=True,
+        sqlite_where=sa.text("undone_at IS NULL"),
+        postgresql_where=sa.text("undone_at IS NULL"),
     )
     op.add_column("programme", sa.Column("limits", sa.JSON(), server_default="{}", nullable=False))
