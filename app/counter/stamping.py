@@ -49,6 +49,7 @@ def stamp(
     store: Shop | None = None,
     receipt: str | None = None,
     is_manager: bool = False,
+    note: str = "",
 ) -> Stamped:
     """Give stamps by hand; each full round becomes a reward at once. Soon after the last ones it warns.
 
@@ -59,7 +60,8 @@ def stamp(
     stamp_card = _usable_card(session, held, stamp_card, now, store)
     _check_count(count, is_manager)
     warnings = _too_soon(session, held, stamp_card, now)
-    told = moves.circumstance(held, by, now, store=store, reasons=["stamps: soon after the last"] if warnings else [])
+    reasons = ["stamps: soon after the last"] if warnings else []
+    told = moves.circumstance(held, by, now, store=store, note=note, reasons=reasons)
     held = _swept(session, held, told)
     given = booking.give(session, held, stamp_card, count, by=told)
     entry_id, store_id = given.booked.entry.id, told.store_id

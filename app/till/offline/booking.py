@@ -166,7 +166,7 @@ def _stamp(session: Session, booking: Booking, card: Held, *, now: datetime) -> 
     stamp_card = stamps.by_id(session, kept.stamp_card or "")
     done = stamping.stamp(
         session, card, stamp_card, by=booking.actor, now=now, store=store, receipt=kept.receipt,
-        is_manager=booking.is_vouched,
+        is_manager=booking.is_vouched, note=booking.note,
     )  # fmt: skip
     return Result(entry_id=done.entry.id)
 

@@ -522,6 +522,7 @@ def test_a_kept_stamp_is_given_once(offline: Offline, shop: Shop, stamp_card: St
     assert offline.outcome(item) == offline.outcome(item) == [("applied", "")]
 
     assert stamps_on(shop, stamp_card) == 1
+    assert last_entry(shop).note == "offline"
     offered = offline.client.get("/till/offline/state?lang=tr").json["stamp_cards"]
     assert offered == [{"id": stamp_card.public_id, "name": "Kahve kartı"}]
 
