@@ -132,4 +132,4 @@ class Shelf:
 
 def a_second_card(shelf: Shelf) -> Card:
     with shelf.world.database.unit_of_work() as session:
-        return factories.card(session, session.merge(shelf.card).programme, name="Budi")
+        return factories.card(session, session.get_one(Card, shelf.card.id).programme, name="Budi")

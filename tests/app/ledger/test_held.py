@@ -108,4 +108,4 @@ def test_a_sale_is_a_handful_of_statements(any_world: World) -> None:
         sales.earn(session, card, Sale(amount_minor=1_000, currency="TRY"), by=TILL, now=any_world.clock())
 
     lock = 0 if any_world.database.is_sqlite else 1
-    assert len(seen) == 9 + lock, seen
+    assert len(seen) == 11 + lock, seen
