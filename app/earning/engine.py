@@ -6,7 +6,7 @@ Quote and earn both ask here, so that a customer gets what the till has promised
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.earning import rules
 from app.earning.rules import Amount, Bonus, Cap, Event, Exclusion, Multiplier, Rule, RuleSet, Stacking, Unit, Visit
@@ -88,6 +88,7 @@ class _Reckoning:
     def __init__(self, ruleset: RuleSet, basket: Basket, buyer: Buyer, place: Place) -> None:
         self.ruleset, self.basket, self.buyer, self.place = ruleset, basket, buyer, place
         self.reasons: list[Reason] = []
+        self._holding: dict[type[Rule], Sequence[Rule]] = {}
         self.sold = basket.lines or (Line(number=1, amount_minor=basket.amount_minor),)
 
     def quote(self) -> Quote:
@@ -116,11 +117,13 @@ class _Reckoning:
             budgets=tuple(cap for cap in self.holding(Cap) if cap.period is rules.Period.BUDGET),
         )
 
-    def holding(self, kind: type[R]) -> Iterator[R]:
-        """The rules of a kind that hold for this buyer, here and now."""
-        for rule in self.ruleset.rules:
-            if isinstance(rule, kind) and self._holds(rule.when):
-                yield rule
+    def holding(self, kind: type[R]) -> Sequence[R]:
+        """The rules of a kind that hold for this buyer, here and now; looked up once, not for every line."""
+        if kind not in self._holding:
+            self._holding[kind] = [
+                rule for rule in self.ruleset.rules if isinstance(rule, kind) and self._holds(rule.when)
+            ]
+        return cast("Sequence[R]", self._holding[kind])
 
     def capped(self, points: int, reasons: list[Reason]) -> int:
         """As many of the points as every cap leaves."""
@@ -143,7 +146,7 @@ class _Reckoning:
 
     def _eligible(self) -> list[_Part]:
         """The lines that may earn, at the price that was paid for them in money."""
-        excluded = list(self.holding(Exclusion))
+        excluded = self.holding(Exclusion)
         left = []
         for line in self.sold:
             by = next(
