@@ -15,9 +15,11 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from app.cards import moving
+from app.cards import service as cards
 from app.cards.models import Card
 from app.counter import telling
 from app.errors import Conflict, Unprocessable
+from app.fraud.service import Happening
 from app.ledger import held as holding
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
@@ -104,11 +106,28 @@ def circumstance(
     )
 
 
+def happening(card: Held, store: Shop | None, by: Actor, now: datetime) -> Happening:
+    """Who gives something to a card, where and when, as the limits count it."""
+    return Happening(
+        actor=by.name, channel=by.channel, store_id=store.id if store else None,
+        zone=store.timezone if store else card.timezone, now=now,
+    )  # fmt: skip
+
+
 def done(session: Session, card: Held, booked: Booked, now: datetime) -> Done:
     """Write how the card stands after all its entries, let its phones want that version, and say so."""
     card = _moved_on(session, card, now)
     telling.moved(session, card, booked, now=now)
     return Done(entry=booked.entry, card=card, balance=card.balance, tier=card.tier.name if card.tier else None)
+
+
+def written(session: Session, card: Held, now: datetime) -> None:
+    """As `done`, where no unit has moved: how the card stands, its new version, its phones and who listens."""
+    row = session.get_one(Card, card.id, populate_existing=True)
+    row.qualifying_minor, row.spent_minor = card.qualifying_minor, card.spent_minor
+    row.tier_id = card.tier.id if card.tier else None
+    session.flush()
+    cards.touch(session, row, lane=Lane.URGENT, now=now)
 
 
 def _moved_on(session: Session, card: Held, now: datetime) -> Held:

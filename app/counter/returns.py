@@ -48,6 +48,8 @@ def reverse(
     `exceeds_original`, `unknown_line`, or `insufficient`, if the rules refuse a deficit.
     """
     original = ledger.by_id(session, entry_id)
+    if original.kind == "merge":  # half of a pair: alone it would make units, or lose them
+        raise Conflict("not_reversible", "Two cards were joined here; part the cards instead.")
     if value.is_payment(original):  # it may have to go to the card that replaced this one
         return paying.refund(session, entry_id, returned.amount_minor, by=by, now=now, store=store, reason=reason)
     card = held.by_id(session, original.card_id)

@@ -21,7 +21,6 @@ from app.earning.engine import BonusQuote, LineQuote, Quote
 from app.earning.sale import Basket, Line
 from app.errors import Conflict, Unprocessable
 from app.fraud import service as fraud
-from app.fraud.service import Happening
 from app.ledger import service as ledger
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
@@ -52,12 +51,12 @@ def quote(session: Session, card: Card | Held, sale: Sale, *, now: datetime) -> 
 def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: datetime) -> Sold:
     """Give the points of a sale.
 
-    Raises: Conflict `card_not_active`, `gift_card` or `duplicate_receipt`; Unprocessable `currency_mismatch`,
-    `invalid_amount`, `lines_do_not_sum` or `wrong_store`.
+    Raises: Conflict `card_not_active`, `gift_card`, `duplicate_receipt` or `limit_reached`; Forbidden `own_card`;
+    Unprocessable `currency_mismatch`, `invalid_amount`, `lines_do_not_sum` or `wrong_store`.
     """
     card = _checked(session, card, sale)
-    happening = _happening(card, sale, by, now)
-    warnings = fraud.check_sale(session, card, happening)
+    seen = moves.happening(card, sale.store, by, now)
+    warnings = fraud.check_sale(session, card, seen)
     priced = _reserved(session, card, sale, now)
     told = moves.circumstance(
         card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=priced.occurred_at, note=sale.note,
@@ -79,7 +78,7 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     )
     after = replace(after, spent_minor=after.spent_minor + paid_minor)
     lasting.keep_alive(session, after, priced.version.rules.expiry, priced.occurred_at, card.timezone)
-    fraud.count_sale(session, card, happening, priced.quote.points)
+    fraud.count_sale(session, card, seen, priced.quote.points)
     return Sold(**vars(moves.done(session, after, booked, now)), priced=priced, warnings=warnings)
 
 
@@ -95,9 +94,11 @@ def event(
 ) -> Done:
     """Give the points of something that is no purchase, such as a review. `receipt` is its own number: it earns once.
 
-    Raises: Conflict `card_not_active` or `duplicate_receipt`; Unprocessable `unknown_event`, if no rule gives anything.
+    Raises: Conflict `card_not_active` or `duplicate_receipt`; Forbidden `own_card`; Unprocessable `unknown_event`, if
+    no rule gives anything.
     """
     card = moves.usable(session, card, store)
+    fraud.check_own(session, card, moves.happening(card, store, by, now))
     version = pricing.version_for(session, card, now)
     place = pricing.place_of(card, store, now)
     points, reasons = engine.event(version.rules, name, buyer(session, card, version, place), place)
@@ -120,14 +121,6 @@ def _checked(session: Session, card: Card | Held, sale: Sale) -> Held:
         raise Conflict("gift_card", "A gift card pays and earns nothing; scan the customer's own card for that.")
     pricing.checked(sale, card.programme_id, card.currency)
     return card
-
-
-def _happening(card: Held, sale: Sale, by: Actor, now: datetime) -> Happening:
-    store = sale.store
-    return Happening(
-        actor=by.name, channel=by.channel, store_id=store.id if store else None,
-        zone=store.timezone if store else card.timezone, now=now,
-    )  # fmt: skip
 
 
 def _reserved(session: Session, card: Held, sale: Sale, now: datetime) -> Priced:

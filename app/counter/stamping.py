@@ -13,6 +13,7 @@ from app.counter import moves
 from app.counter.moves import Actor, Done, Shop
 from app.earning.sale import Basket
 from app.errors import AppError, Conflict, Forbidden, Sentence, Unprocessable
+from app.fraud import service as fraud
 from app.ledger import expiry, movements
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
@@ -54,9 +55,10 @@ def stamp(
     """Give stamps by hand; each full round becomes a reward at once. Soon after the last ones it warns.
 
     Raises: Conflict `card_not_active`, `ended`, `not_started`, `not_eligible` or `duplicate_receipt`; Unprocessable
-    `wrong_store` or `invalid_count`; Forbidden `needs_manager`, above 50 at once.
+    `wrong_store` or `invalid_count`; Forbidden `own_card`, or `needs_manager` above 50 at once.
     """
     held = moves.usable(session, card, store)
+    fraud.check_own(session, held, moves.happening(held, store, by, now))
     stamp_card = _usable_card(session, held, stamp_card, now, store)
     _check_count(count, is_manager)
     warnings = _too_soon(session, held, stamp_card, now)

@@ -15,7 +15,6 @@ from app.errors import Conflict, Unprocessable
 from app.ledger import held as holding
 from app.ledger import merges
 from app.ledger.held import Held
-from app.outbox.service import Lane
 from app.tiers import service as tiers
 from app.tiers import standings
 from app.value import pins, stock
@@ -126,7 +125,7 @@ def _move(session: Session, source: Held, target: Held, *, by: Actor, now: datet
         moves.done(session, after, merged.arrived[-1], now)
         return
     for one in (closed, after):
-        _write(session, one, now)
+        moves.written(session, one, now)
 
 
 def _with_months(session: Session, source: Held, target: Held, now: datetime) -> Held:
@@ -138,15 +137,6 @@ def _with_months(session: Session, source: Held, target: Held, now: datetime) ->
             session, target, spend_minor=spend_minor, earned=earned, visits=visits, at=at, now=now
         )
     return target
-
-
-def _write(session: Session, card: Held, now: datetime) -> None:
-    """As `moves.done`, where no unit has moved."""
-    row = session.get_one(Card, card.id, populate_existing=True)
-    row.qualifying_minor, row.spent_minor = card.qualifying_minor, card.spent_minor
-    row.tier_id = card.tier.id if card.tier else None
-    session.flush()
-    cards.touch(session, row, lane=Lane.URGENT, now=now)
 
 
 def _fresh(session: Session, card: Card) -> Card:

@@ -53,6 +53,7 @@ class _Lately:
     belongs_to: str | None
 
 
+_OWNER = select(_STAFF_CARD.c.staff).where(_STAFF_CARD.c.card_id == bindparam("card_id"))
 _AT = _ENTRY.c.recorded_at
 _PLACE = func.coalesce(_ENTRY.c.store_id, 0).cast(String) + literal(":") + _ENTRY.c.actor
 _LATELY = select(
@@ -61,7 +62,7 @@ _LATELY = select(
     func.count(_PLACE.distinct()),
     func.max(case((bindparam("place", type_=String) == _PLACE, 1), else_=0)),
     func.max(_AT),
-    select(_STAFF_CARD.c.staff).where(_STAFF_CARD.c.card_id == bindparam("card_id")).scalar_subquery(),
+    _OWNER.scalar_subquery(),
 ).where(
     _ENTRY.c.card_id == bindparam("card_id"),
     bindparam("midnight", type_=_AT.type) <= _AT,
@@ -80,14 +81,22 @@ def check_sale(session: Session, card: Held, by: Happening) -> tuple[str, ...]:
     limits = rules.read(card.limits)
     lately = _lately(session, card, by)
     if lately.belongs_to is not None and lately.belongs_to == by.actor:
-        _notice(session, card, by, "own_card", f"own:{card.id}:{_day(by)}")
-        raise Forbidden("own_card", "This is your own card; ask a colleague.", commits=True)
+        raise _own(session, card, by)
     _check_card(session, card, by, limits, lately)
     if limits.counts_hours:
         _check_hours(session, card, by, limits)
     _tell(session, card, by, limits, lately)
     soon = timedelta(minutes=limits.soon_min)
     return ("soon_again",) if lately.last_at is not None and by.now - lately.last_at < soon else ()
+
+
+def check_own(session: Session, card: Held, by: Happening) -> None:
+    """Whether whoever gives something to a card is not its owner; for what is no sale.
+
+    Raises: Forbidden `own_card`, with a notice that stays.
+    """
+    if session.scalar(_OWNER, {"card_id": card.id}) == by.actor:
+        raise _own(session, card, by)
 
 
 def count_sale(session: Session, card: Held, by: Happening, points: int) -> None:
@@ -158,6 +167,11 @@ def _lately(session: Session, card: Held, by: Happening) -> _Lately:
     return _Lately(
         in_hour=int(in_hour), in_day=in_day, tills=tills, was_here=bool(here), last_at=last_at, belongs_to=belongs_to
     )
+
+
+def _own(session: Session, card: Held, by: Happening) -> Forbidden:
+    _notice(session, card, by, "own_card", f"own:{card.id}:{_day(by)}")
+    return Forbidden("own_card", "This is your own card; ask a colleague.", commits=True)
 
 
 def _check_card(session: Session, card: Held, by: Happening, limits: Limits, lately: _Lately) -> None:
