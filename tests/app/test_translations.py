@@ -23,7 +23,7 @@ from app.cards import codes, people
 from app.cards.models import Card, Programme
 from app.i18n import capitals, text, translate
 from app.offers import service as offers
-from app.rewards import catalogue
+from app.rewards import catalogue as rewards
 from app.rewards.catalogue import RewardDraft
 from app.staff import service as staff_service
 from app.staff.models import Staff
@@ -217,7 +217,7 @@ def card(world: World, clock: MovableClock) -> Card:
         programme = factories.programme(session)
         store = factories.store(session, programme)
         made = factories.card(session, programme, email="ayse@example.com")
-        catalogue.add(session, programme, RewardDraft(name="Simit", points=20), now=now)
+        rewards.add(session, programme, RewardDraft(name="Simit", points=20), now=now)
         draft = offers.OfferDraft(
             programme=programme, title="Çay", body="Bir çay", texts={}, starts_at=now, ends_at=now.replace(day=30),
             timezone="Europe/Istanbul", tier=None, announce=True, limit_per_card=1, limit_total=None,
