@@ -17,7 +17,9 @@ from typing import Any
 import requests
 
 from app import logs, settings
-from app.commands import demo_data
+from app.cards import codes
+from app.commands.sample import filling, shop
+from app.commands.sample.filling import Begin
 from app.commands.serving import parts, prepare, require_free_port
 from app.commands.setup import say
 from app.errors import ConfigurationError
@@ -48,21 +50,21 @@ def run(_arguments: argparse.Namespace) -> int:
     sandbox = _sandbox(folder / "sandbox", chosen.base_url)
     start(sandbox)
     try:
+        logins = _logins(folder / "logins.json")
+        begin = _fill(chosen, folder, logins)  # while the sandbox makes its keys
         addresses = _addresses(sandbox, folder / "sandbox" / "sandbox.json")
         environ = _environ(chosen, folder, addresses)
-        logins = _logins(folder / "logins.json")
-        _fill(chosen, folder, addresses, logins)
     except BaseException:
         if sandbox.process is not None:
             sandbox.process.terminate()
         raise
-    threading.Thread(target=_announce, args=(chosen, addresses, logins), daemon=True).start()
+    threading.Thread(target=_announce, args=(chosen, addresses, logins, begin), daemon=True).start()
     return keep_running([sandbox, *parts(environ)])
 
 
 def _sandbox(folder: Path, base_url: str) -> Child:
     arguments = ["-m", "app.sandbox", "--folder", str(folder), "--product-url", base_url]
-    arguments += ["--end-with", str(os.getpid()), "--pass-type", demo_data.PASS_TYPE, "--team", demo_data.TEAM]
+    arguments += ["--end-with", str(os.getpid()), "--pass-type", shop.PASS_TYPE, "--team", shop.TEAM]
     return Child(name="sandbox", arguments=arguments, quiet=True)
 
 
@@ -88,7 +90,7 @@ def _environ(chosen: Settings, folder: Path, addresses: dict[str, Any]) -> dict[
     return {
         "TESSERA_DATABASE_URL": f"sqlite:///{folder / 'tessera.db'}",
         "TESSERA_VAR_DIR": str(folder),
-        "TESSERA_CERTS_DIR": str(Path(addresses["identities"][demo_data.PASS_TYPE]).parent),
+        "TESSERA_CERTS_DIR": str(Path(addresses["identities"][shop.PASS_TYPE]).parent),
         "TESSERA_BASE_URL": chosen.base_url,
         "TESSERA_LISTEN": chosen.listen,
         "TESSERA_APNS_URL": addresses["apns_url"],
@@ -103,31 +105,30 @@ def _environ(chosen: Settings, folder: Path, addresses: dict[str, Any]) -> dict[
 
 def _logins(file: Path) -> dict[str, str]:
     """A password for each sample account, made on the first start and kept."""
-    if not file.exists():
-        made = {email: secrets.token_urlsafe(9) for email, _, _ in demo_data.STAFF}
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    missing = [email for email, _, _ in shop.STAFF if email not in found]
+    if missing:
+        found |= {email: secrets.token_urlsafe(9) for email in missing}
         file.touch(mode=0o600)
-        file.write_text(json.dumps(made, indent=2), encoding="utf-8")
-    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(found, indent=2), encoding="utf-8")
     return found
 
 
-def _fill(chosen: Settings, folder: Path, addresses: dict[str, Any], logins: dict[str, str]) -> None:
-    own = replace(
-        chosen,
-        database_url=f"sqlite:///{folder / 'tessera.db'}",
-        var_dir=folder,
-        certs_dir=Path(addresses["identities"][demo_data.PASS_TYPE]).parent,
-    )
+def _fill(chosen: Settings, folder: Path, logins: dict[str, str]) -> Begin:
+    """Make the sample, if it is not there, and read where a newcomer begins."""
+    own = replace(chosen, database_url=f"sqlite:///{folder / 'tessera.db'}", var_dir=folder)
     prepare(own)
     world = open_world(own)
     try:
         with world.database.unit_of_work() as session:
-            demo_data.fill(session, logins, now=world.clock())
+            filling.fill(session, logins, now=world.clock())
+        with world.database.reading() as session:
+            return filling.begin(session)
     finally:
         world.database.close()
 
 
-def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str]) -> None:
+def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str], begin: Begin) -> None:
     """Once the service answers, say where to look and how to sign in."""
     base = chosen.base_url
     deadline = time.monotonic() + READY_WITHIN_S
@@ -145,16 +146,17 @@ def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str
                 "Tessera is running. Open these in a browser:",
                 "",
                 f"  two phones with wallets   {addresses['pages_url']}/sandbox",
-                f"  join page                 {base}/join/{demo_data.SLUG}",
-                f"  poster to print           {base}/join/{demo_data.SLUG}/poster",
+                f"  join page                 {base}/join/{shop.SLUG}",
+                f"  poster to print           {base}/join/{shop.SLUG}/poster",
                 f"  till                      {base}/till",
                 f"  marketing                 {base}/marketing",
                 f"  operating                 {base}/admin",
                 f"  API                       {base}/api/docs",
                 "",
+                *_beginnings(base, begin),
                 "Sign in with:",
                 "",
-                *(f"  {email:{width}}  {logins[email]:14}  {role}" for email, role, _ in demo_data.STAFF),
+                *(f"  {email:{width}}  {logins[email]:14}  {role}" for email, role, _ in shop.STAFF),
                 "",
                 "Ctrl-C stops everything; what you did is kept in var/demo.",
                 "",
@@ -162,3 +164,18 @@ def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str
         )
     )
     sys.stdout.flush()
+
+
+def _beginnings(base: str, begin: Begin) -> list[str]:
+    """Cards that have something to show, and what can be typed at the till."""
+    if not begin.cards:
+        return []
+    width = max(len(what) for what, _ in begin.cards)
+    return [
+        "Cards to look at, and to add to a phone (the number is typed at the till):",
+        "",
+        *(f"  {codes.grouped(card.number)}  {what:{width}}  {base}/c/{card.link}" for what, card in begin.cards),
+        f"  {codes.grouped(begin.gift_card)}  a gift card with money on it",
+        *([f"  {' or '.join(begin.codes)}: codes for a free coffee, each works once"] if begin.codes else []),
+        "",
+    ]
