@@ -19,7 +19,7 @@ INFO = (
 )
 PROBLEM = "application/problem+json"
 EVERY_CALL = (401, 403, 429, 503)
-EVERY_BODY = (404, 415)
+EVERY_BODY = (400, 404, 413, 415, 422)
 EVERY_WRITE = (400, 409, 413, 422)
 KEY_HEADER = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
 RATE_HEADERS = {
