@@ -75,7 +75,7 @@ def _require_operator() -> None:
         may, bound_to = key.scope == "admin", key.programme_id
     else:
         person = signed_in()
-        if person is None:
+        if person is None or person.by_pin:
             raise Unauthorised("key_missing", "Send a key of scope admin in the header Authorization: Bearer KEY.")
         may, bound_to = person.may(*rules.ADMIN_READ), person.programme_id
     if not may or bound_to is not None:

@@ -1,5 +1,6 @@
 """Who is signed in, and whether they may be here. Flask-Login keeps the session; this decides."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ import flask_login
 from flask import Flask, redirect, request, session, url_for
 from sqlalchemy import select
 
+from app.clock import milliseconds
 from app.errors import Forbidden, Unauthorised
 from app.staff import audit, rules
 from app.staff.models import ROLES, Staff
@@ -20,11 +22,15 @@ R = TypeVar("R")
 
 SHIFT = timedelta(hours=14)
 KEPT_AT_SIGN_IN = ("language", "terminal")
+KEPT_AT_SWITCH = ("terminal", "opened")
+BY_PIN = "pin"
+# A till that was opened with a password can be switched for a long day, however busy it is.
+HELD_MS = 16 * 3600 * 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class StaffIdentity:
-    """The person of this request, as plain values."""
+    """The person of this request, as plain values. `by_pin`: known by a PIN, hence at the till only."""
 
     id: int
     public_id: str
@@ -36,6 +42,7 @@ class StaffIdentity:
     language: str
     has_totp: bool
     session_epoch: int
+    by_pin: bool = False
 
     @property
     def actor(self) -> str:
@@ -53,7 +60,8 @@ class SignedIn(flask_login.UserMixin):  # type: ignore[misc]  # Flask-Login has 
         self.identity = identity
 
     def get_id(self) -> str:
-        return f"{self.identity.public_id}:{self.identity.session_epoch}"
+        known = f"{self.identity.public_id}:{self.identity.session_epoch}"
+        return f"{known}:{BY_PIN}" if self.identity.by_pin else known
 
 
 def install(app: Flask) -> None:
@@ -86,6 +94,7 @@ def requires(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only these roles (and the owner) into a view; without roles, everyone who is signed in.
 
     Pages send strangers to the sign-in page; the rest answer 401. A role too small is 403 and a line in the audit log.
+    A person who is known by a PIN alone may use the till; everything else asks for the password.
     """
     if not set(roles) <= set(ROLES):
         raise ValueError(f"unknown role among {roles}")
@@ -94,8 +103,8 @@ def requires(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             identity = signed_in()
-            if identity is None:
-                return cast("R", _ask_to_sign_in())
+            if identity is None or (identity.by_pin and not _is_till(request.path)):
+                return cast("R", _ask_to_sign_in(identity))
             if not rules.may(identity.role, roles):
                 _refuse(identity)
             return view(*args, **kwargs)
@@ -110,9 +119,42 @@ def start_session(staff: Staff) -> None:
     """Sign a person in, in a new session that keeps nothing of the stranger's but the language and the terminal."""
     kept = {name: session[name] for name in KEPT_AT_SIGN_IN if name in session}
     session.clear()
-    session.update({"language": staff.language, **kept})
+    opened = {
+        "by": staff.public_id, "epoch": staff.session_epoch, "at_ms": milliseconds(world().clock())
+    }  # fmt: skip
+    session.update({"language": staff.language, **kept, "opened": opened})
     session.permanent = True
     flask_login.login_user(SignedIn(identity_of(staff)))
+
+
+def switch_to(staff: Staff, place: dict[str, Any]) -> None:
+    """Let another person take over this till at *place*: nothing else of the former person's stays."""
+    kept = {name: session[name] for name in KEPT_AT_SWITCH if name in session}
+    session.clear()
+    session.update({**kept, "language": staff.language, "till_place": place})
+    session.permanent = True
+    flask_login.login_user(SignedIn(identity_of(staff, by_pin=True)))
+
+
+def opened_by() -> str | None:
+    """Who opened this till with a password, if that was less than `HELD_MS` ago and they have not signed out."""
+    opened = session.get("opened")
+    if not opened or milliseconds(world().clock()) - opened["at_ms"] > HELD_MS:
+        return None
+    return str(opened["by"])
+
+
+def terminal() -> str:
+    """This browser's name for itself; it outlives sign-ins, so that wrong tries go on counting."""
+    if "terminal" not in session:
+        session["terminal"] = secrets.token_hex(8)
+    return str(session["terminal"])
+
+
+def till_place() -> dict[str, Any] | None:
+    """Where this till stands, as it was chosen."""
+    place: dict[str, Any] | None = session.get("till_place")
+    return place
 
 
 def end_session() -> None:
@@ -123,7 +165,7 @@ def end_session() -> None:
     session.update(kept)
 
 
-def identity_of(staff: Staff) -> StaffIdentity:
+def identity_of(staff: Staff, *, by_pin: bool = False) -> StaffIdentity:
     """A person's row as plain values."""
     return StaffIdentity(
         id=staff.id,
@@ -136,19 +178,35 @@ def identity_of(staff: Staff) -> StaffIdentity:
         language=staff.language,
         has_totp=staff.totp_sealed is not None,
         session_epoch=staff.session_epoch,
+        by_pin=by_pin,
     )
 
 
 def _load(user_id: str) -> SignedIn | None:
-    name, _, epoch = user_id.partition(":")
+    """The person whose session this is. A till that was switched ends with the session of the person who opened it."""
+    name, _, rest = user_id.partition(":")
+    epoch, _, way = rest.partition(":")
+    opener = opened_by() if way == BY_PIN else name
+    if opener is None:
+        return None
+    wanted = select(Staff).where(Staff.public_id.in_({name, opener}), Staff.active)
     with world().database.reading() as reading:
-        staff = reading.scalars(select(Staff).where(Staff.public_id == name, Staff.active)).one_or_none()
+        found = {one.public_id: one for one in reading.scalars(wanted)}
+    staff = found.get(name)
     if staff is None or str(staff.session_epoch) != epoch:
         return None
-    return SignedIn(identity_of(staff))
+    if way == BY_PIN and (opener not in found or found[opener].session_epoch != session["opened"]["epoch"]):
+        return None
+    return SignedIn(identity_of(staff, by_pin=way == BY_PIN))
 
 
-def _ask_to_sign_in() -> Any:
+def _is_till(path: str) -> bool:
+    return path == "/till" or path.startswith("/till/")
+
+
+def _ask_to_sign_in(identity: StaffIdentity | None) -> Any:
+    if identity is not None and request.headers.get("X-Requested-With") == "fetch":
+        raise Unauthorised("password_needed", "A PIN opens the till alone. Sign in with your password for this.")
     if request.headers.get("X-Requested-With") == "fetch":
         raise Unauthorised("signed_out", "Your session has ended. Sign in again.")
     back = request.full_path.rstrip("?") if request.method == "GET" else None

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.clock import milliseconds
 from app.errors import AppError, ConfigurationError
 from app.i18n import LANGUAGES, NAMES
-from app.staff import guards, rules, service, sign_in
+from app.staff import guards, pins, rules, service, sign_in
 from app.staff.guards import current_staff, requires, signed_in
 from app.staff.models import Staff
 from app.staff.words import sentence
@@ -33,7 +33,7 @@ def install(app: Flask) -> None:
 def login() -> AnyResponse:
     """The sign-in page; people who are signed in already are sent on."""
     me = signed_in()
-    if me is not None:
+    if me is not None and not me.by_pin:
         return redirect(_way_on(me.role), code=303)
     return _login_page()
 
@@ -77,11 +77,14 @@ def code_submit() -> AnyResponse:
 
 @blueprint.post("/logout")
 def logout() -> AnyResponse:
-    """A copy of the cookie must not outlive this, so all of the person's sessions end."""
+    """A copy of the cookie must not outlive this, so all of the person's sessions end, and the till's opener's too."""
     me = signed_in()
     if me is not None:
         with world().database.unit_of_work() as writing:
             service.sign_out(writing, me.id)
+            opener = service.by_public_id(writing, guards.opened_by() or "") if me.by_pin else None
+            if opener is not None and opener.id != me.id:
+                service.sign_out(writing, opener.id)
     guards.end_session()
     return redirect(url_for("staff.login", next=_asked_for()), code=303)
 
@@ -119,6 +122,24 @@ def password() -> AnyResponse:
     guards.start_session(me)
     flash(gettext("Your password is changed. Every other session of yours has ended."), "good")
     return redirect(url_for("staff.account"), code=303)
+
+
+@blueprint.post("/account/pin")
+@requires()
+def pin() -> AnyResponse:
+    """Set the PIN, or take it away."""
+    form, me = request.form, current_staff()
+    if form.get("act") == "remove":
+        with world().database.unit_of_work() as writing:
+            pins.take_away(writing, _me(writing), actor=me.actor, now=world().clock())
+        flash(gettext("Your PIN is gone. The till is opened with your password."), "good")
+        return redirect(url_for("staff.account", _anchor="pin"), code=303)
+    try:
+        pins.set_own(world(), me.id, form.get("pin", ""), password=form.get("pin_password", ""))
+    except AppError as problem:
+        return _account_page(errors={name: sentence(problem) for name in problem.errors or ["pin"]})
+    flash(gettext("Your PIN is set. Press F10 at the till to take over."), "good")
+    return redirect(url_for("staff.account", _anchor="pin"), code=303)
 
 
 @blueprint.post("/account/authenticator")
@@ -179,6 +200,8 @@ def _account_page(*, errors: dict[str, str] | None = None) -> Response:
         if secret
         else ""
     )
+    with world().database.reading() as reading:
+        has_pin = pins.has_pin(reading, me.id)
     groups = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4)) if secret else ""
     page = render_template(
         "staff/account.html",
@@ -188,6 +211,8 @@ def _account_page(*, errors: dict[str, str] | None = None) -> Response:
         secret=groups,
         qr=qr,
         home=rules.home(me.role),
+        has_pin=has_pin,
+        takes_pin=rules.may(me.role, rules.TILL),
     )
     return make_response(page, 422 if errors else 200)
 

@@ -104,6 +104,11 @@ def by_email(session: Session, email: str) -> Staff | None:
     return session.scalars(select(Staff).where(Staff.email == email.strip().lower())).one_or_none()
 
 
+def by_public_id(session: Session, public_id: str) -> Staff | None:
+    """The person with that id, active or not."""
+    return session.scalars(select(Staff).where(Staff.public_id == public_id)).one_or_none()
+
+
 def normal_email(email: str) -> str:
     """The address as it is stored: checked for form and in small letters.
 

@@ -61,7 +61,17 @@ def count_try(session: Session, policy: Growing, subject: str, *, now: datetime)
     row.since = now
 
 
-def forgive(session: Session, policy: Growing, subject: str) -> None:
+def count_guess(session: Session, lock: Lock, subject: str, *, now: datetime) -> int:
+    """As `count_failure`, before the try is judged, so that many at once cannot slip through; `forgive` a right one.
+
+    Raises: TooManyRequests `locked`. Such a try is not counted.
+    """
+    _locked(session, lock.kind, subject, now=now)
+    check_lock(session, lock, subject, now=now)
+    return count_failure(session, lock, subject, now=now)
+
+
+def forgive(session: Session, policy: Growing | Lock, subject: str) -> None:
     """Forget all failures of a subject that has proved who it is."""
     session.execute(delete(Throttle).where(Throttle.kind == policy.kind, Throttle.subject == subject))
 

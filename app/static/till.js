@@ -1,6 +1,7 @@
 // The till: scanner, camera, keys. Every action is a form that also works without this file.
 
 import { Camera } from "./till/camera.js";
+import { approve, switchPerson } from "./till/people.js";
 import { Screen } from "./till/screen.js";
 import { Wedge } from "./till/scanner.js";
 
@@ -78,8 +79,9 @@ const ACTIONS = {
   F6: () => $("[data-stamp]")?.click(),
   F7: () => openStamps(),
   F8: () => screen.settled().then(() => $("[data-undo]:not(:disabled)")?.click()),
-  F9: () => document.getElementById("till-switch")?.requestSubmit(),
-  F10: () => document.getElementById("till-switch")?.requestSubmit(),
+  F9: approve,
+  F10: switchPerson,
+  F11: () => document.querySelector("[data-day]")?.click(),
   F12: () => document.getElementById("till-help").showPopover(),
   Escape: () => back(),
 };

@@ -12,6 +12,8 @@ from app.cards.models import Card
 from app.errors import AppError
 from app.till import entries, finding, returning
 from app.till.desk import Desk
+from app.till.people import tiles
+from app.till.people.approvals import Sent
 from app.till.refusals import Refusals
 from app.till.returning import ReturnForm, Returning
 from app.till.screen import Question, Screen, customer_of
@@ -20,7 +22,10 @@ from app.till.words import sentence
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What one request adds to the screen. `returning`: the sale to return, empty to ask for its receipt."""
+    """What one request adds to the screen. `returning`: the sale to return, empty to ask for its receipt.
+
+    `approval`: the form that needs a manager's word.
+    """
 
     serial: str | None = None
     done: str | None = None
@@ -28,6 +33,7 @@ class Asked:
     question: Question | None = None
     returning: str | None = None
     chosen: ReturnForm | None = None
+    approval: Sent | None = None
     typed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +56,7 @@ def draw(
         result=entries.result_of(session, desk, asked.done, language=language, now=now) if asked.done else None,
         last=entries.last_actions(session, desk, language=language, now=now),
         question=asked.question,
+        approval=tiles.wanted(session, desk, asked.approval) if asked.approval else None,
         refusal=refusals.of_problem(refusal, card, asked.typed) if refusal else "",
         errors={name: sentence(refusal, currency) for name in refusal.errors} if refusal else {},
         typed=asked.typed if refusal or asked.question or returned else {},

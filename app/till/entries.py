@@ -23,6 +23,7 @@ from app.rewards import catalogue
 from app.stamps import service as stamps
 from app.till import queries
 from app.till.desk import Desk
+from app.till.people import approvals
 from app.till.rules import LAST_ACTIONS, RECENT_WITHIN, SERIAL
 
 UNDOES = ("reverse", "refund")
@@ -99,6 +100,9 @@ def history_of(session: Session, desk: Desk, card: Card, *, language: str, now: 
         one.entry.id: tuple(ledger_words.facts(one, language, desk.timezone))
         for one in explain.of_entries(session, card.id, [row[0] for row in rows])
     }
+    approved = approvals.approvers(session, [row[0].id for row in rows])
+    for entry_id, name in approved.items():
+        why[entry_id] = (*why.get(entry_id, ()), (i18n.text(language, "Approved by"), name))
     actions = actions_of(session, desk, rows, language=language, now=now)
     return tuple(replace(action, why=why.get(action.id, ())) for action in actions)
 

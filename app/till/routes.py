@@ -1,7 +1,6 @@
 """The till's one screen. Every action is a form; a script may send it and gets the same screen as a fragment."""
 
 import dataclasses
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from app import failpoints, money
 from app.errors import AppError, NotFound, Unprocessable
 from app.i18n import page_language
 from app.staff import audit, rules, throttle
-from app.staff.guards import current_staff, requires
+from app.staff.guards import current_staff, requires, terminal
 from app.till import actions, desk, finding
 from app.till.amounts import Ambiguous
 from app.till.decode import code_in
@@ -21,12 +20,14 @@ from app.till.desk import Desk
 from app.till.drawing import Asked, draw
 from app.till.finding import Found
 from app.till.forms import EarnForm, HoldForm, MoveForm, RedeemForm, StampForm, UndoForm, receipt_of
+from app.till.people import approvals
 from app.till.returning import ReturnForm
 from app.till.rules import FRAME_BYTES, WRONG_CODES
 from app.till.screen import Question, Screen
 from app.web import world
 
 Work = Callable[[Session, Desk], str | Question]
+ASKS_MANAGER = {"needs_manager", "wrong_pin", "pin_locked"}
 
 blueprint = Blueprint("till", __name__, url_prefix="/till")
 
@@ -202,12 +203,17 @@ def _do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
     try:
         with database.reading() as reading:
             here = _desk(reading)  # before the transaction, in which others wait
-        outcome = database.transact(lambda writing: work(writing, here))
+        sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
+        if sent.asks:
+            approvals.grant(world(), here, sent, terminal())
+        outcome = approvals.run(world(), here, sent, work)
     except AppError as refusal:
         if refusal.code == "leaves_deficit":
             return _screen(_deficit_shown(asked, refusal))
         if refusal.code == "needs_manager":
             _note("limit_hit", refusal)
+        if refusal.code in ASKS_MANAGER:
+            asked = dataclasses.replace(asked, approval=sent)
         return _screen(dataclasses.replace(asked, refusal=refusal))
     if isinstance(outcome, Question):
         return _screen(dataclasses.replace(asked, question=outcome))
@@ -224,14 +230,16 @@ def _deficit_shown(asked: Asked, refusal: AppError) -> Asked:
     if asked.returning is not None:
         return asked
     missing = int(refusal.errors["missing"])
-    question = Question(kind="deficit", entry_id=request.form.get("entry", ""), missing=missing)
+    question = Question(  # the same key: a manager's approval is for it
+        kind="deficit", entry_id=request.form.get("entry", ""), missing=missing, key=request.form.get("key", "")
+    )
     return dataclasses.replace(asked, question=question)
 
 
 def _found(code: str) -> Found:
     """The card with that code, or the sale. Wrong codes are counted for the terminal and for the person."""
     parts, now = world(), world().clock()
-    subjects = (f"terminal:{_terminal()}", current_staff().actor)
+    subjects = (f"terminal:{terminal()}", current_staff().actor)
     try:
         with parts.database.reading() as reading:
             for subject in subjects:
@@ -319,13 +327,6 @@ def _desk(reading: Session) -> Desk:
 def _chosen() -> desk.Choice | None:
     kept: dict[str, Any] | None = session.get("till_place")
     return desk.Choice(**kept) if kept else None
-
-
-def _terminal() -> str:
-    """This browser's name for itself; it outlives sign-ins, so that wrong tries go on counting."""
-    if "terminal" not in session:
-        session["terminal"] = secrets.token_hex(8)
-    return str(session["terminal"])
 
 
 def _by_script() -> bool:

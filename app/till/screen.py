@@ -20,6 +20,7 @@ from app.till.choices import Choice
 from app.till.desk import Desk
 from app.till.entries import Action, Result
 from app.till.forms import new_key
+from app.till.people.tiles import Wanted
 from app.till.refusals import Refusals
 from app.till.returning import Returning
 
@@ -86,6 +87,7 @@ class Screen:
     result: Result | None = None
     last: tuple[Action, ...] = ()
     question: Question | None = None
+    approval: Wanted | None = None
     refusal: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)

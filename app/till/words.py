@@ -33,7 +33,7 @@ def _sentences() -> dict[str, str]:
         "card_not_active": gettext("This card was replaced. Ask for the new one."),
         "amount_zero": gettext("The amount must be more than zero."),
         "amount_too_large": gettext("This amount is larger than any sale. Check it."),
-        "needs_manager": gettext("This needs a manager. Press F9 to let one sign in."),
+        "needs_manager": gettext("This needs a manager. Press F9 to let one approve it."),
         "duplicate_receipt": gettext("This receipt has earned points already."),
         "invalid_receipt": gettext("A receipt number has at most 64 characters."),
         "invalid_points": gettext("Points are a whole number above zero."),

@@ -356,6 +356,7 @@ def test_signing_out_leaves_no_cashier_and_keeps_what_waits(page: Page, shop: Sh
     installed(page)
     assert unsent(page) == 1
     page.keyboard.press("F10")
+    page.get_by_role("button", name="Sign in with a password").click()
     page.wait_for_url("**/login**")
 
     cut(page)

@@ -23,6 +23,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/account"): SIGNED_IN,
     ("POST", "/account/language"): SIGNED_IN,
     ("POST", "/account/password"): SIGNED_IN,
+    ("POST", "/account/pin"): SIGNED_IN,
     ("POST", "/account/authenticator"): SIGNED_IN,
     ("POST", "/account/authenticator/on"): SIGNED_IN,
     ("POST", "/account/authenticator/off"): SIGNED_IN,
@@ -40,6 +41,10 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/till/returns/<entry_id>"): TILL,
     ("POST", "/till/returns/<entry_id>"): TILL,
     ("POST", "/till/decode"): TILL,
+    ("GET", "/till/people"): TILL,
+    ("POST", "/till/people"): TILL,
+    ("GET", "/till/people/pins"): TILL - {"cashier"},
+    ("POST", "/till/people/pins/<staff_id>/remove"): TILL - {"cashier"},
     ("GET", "/till/store"): TILL,
     ("POST", "/till/store"): TILL,
 }
@@ -49,7 +54,7 @@ def test_the_table_names_every_route(app: Flask) -> None:
     routes = {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith(("staff.", "till."))
+        if rule.endpoint.startswith(("staff.", "till.", "till_people."))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
