@@ -17,6 +17,7 @@ from app.api import (
     bodies,
     cards,
     clubs,
+    controls,
     coupons,
     document,
     earning,
@@ -60,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *clubs.OPERATIONS,
     *offers.OPERATIONS,
     *tiers.OPERATIONS,
+    *controls.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")

@@ -20,7 +20,9 @@ def earn(call: Call) -> Body:
     card = held_card(call)
     store = store_named(call, call.body["store"])
     sold = sales.earn(call.session, card, _sale(call, card.currency, store), by=actor(call), now=call.now)
-    return {**moved(sold, store), "priced": _priced(sold.priced, call.body, card.currency)}
+    return {
+        **moved(sold, store), "priced": _priced(sold.priced, call.body, card.currency), "warnings": list(sold.warnings)
+    }  # fmt: skip
 
 
 def quote(call: Call) -> Body:

@@ -123,3 +123,8 @@ class Quote(Priced):
 
 class Sold(Moved):
     priced = fields.Nested(Priced, required=True)
+    warnings = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Codes for the cashier: soon_again, if the card has earned minutes ago"},
+    )

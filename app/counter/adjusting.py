@@ -152,8 +152,8 @@ def _checked(session: Session, card: Held, wish: Wish) -> str:
     """The reason, tidied, if all that was asked makes sense."""
     reason = " ".join(wish.reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
-        text = Sentence("Say why, in %(least)s to %(most)s characters.", least=SHORTEST_REASON, most=LONGEST_REASON)
-        raise Unprocessable("reason_missing", text, errors={"reason": text})
+        why = Sentence("Say why, in %(least)s to %(most)s characters.", least=SHORTEST_REASON, most=LONGEST_REASON)
+        raise Unprocessable("reason_missing", why, errors={"reason": why})
     if not 1 <= abs(wish.units) <= LARGEST_POINTS:
         text = "A correction is a whole number above or below zero."
         raise Unprocessable("invalid_points", text, errors={"units": text})

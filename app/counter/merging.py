@@ -212,8 +212,8 @@ def _check_undo(made: CardMerge, source: Held, target: Held, now: datetime) -> N
     if made.undone_at is not None:
         raise Conflict("already_undone", "These cards were parted already.")
     if now - made.made_at > UNDONE_WITHIN:
-        text = Sentence("Cards can be parted for %(days)s days after they were joined.", days=UNDONE_WITHIN.days)
-        raise Conflict("too_late", text)
+        days = UNDONE_WITHIN.days
+        raise Conflict("too_late", Sentence("Cards can be parted for %(days)s days after they were joined.", days=days))
     if target.status != "active" or source.status != "voided":
         text = "One of these cards was erased, or joined with a third one; undo that first."
         raise Conflict("card_not_active", text)

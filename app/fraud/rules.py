@@ -1,5 +1,6 @@
 """How often what may happen, as values. Nothing here asks the database."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, time
@@ -10,6 +11,7 @@ from app import localtime
 from app.errors import Sentence, Unprocessable
 
 MOST = 1_000_000
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 ROLES = ("cashier", "support", "manager", "operator", "integrator")
 USUAL_CORRECTIONS = {"support": 100, "manager": 500, "operator": 5_000, "integrator": 5_000}
 
@@ -54,6 +56,15 @@ class Limits:
     def may_correct(self, role: str, units: int) -> bool:
         """Whether somebody of this role may correct so many units without a second person."""
         return role == "owner" or abs(units) <= self.corrections.get(role, 0)
+
+
+def plain(limits: Limits) -> dict[str, Any]:
+    """The limits as they are kept, and as `parse` reads them."""
+    found = {one.name: getattr(limits, one.name) for one in fields(limits)}
+    for name in ("open_from", "open_to"):
+        found[name] = f"{found[name]:%H:%M}" if found[name] is not None else None
+    found["corrections"] = {role: units for role, units in sorted(limits.corrections.items()) if role != "cashier"}
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -104,11 +115,11 @@ def _whole(name: str, value: object, errors: dict[str, str]) -> int | None:
 def _time(name: str, value: object, errors: dict[str, str]) -> time | None:
     if value is None:
         return None
-    try:
-        return time.fromisoformat(str(value))
-    except ValueError:
+    found = CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
         errors[name] = "Write the time as hours and minutes, such as 17:00."
         return None
+    return time(int(found[1]), int(found[2]))
 
 
 def _corrections(value: object, errors: dict[str, str]) -> dict[str, int]:

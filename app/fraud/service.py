@@ -12,6 +12,7 @@ from sqlalchemy import String, bindparam, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app import ids, localtime
+from app.cards.models import Programme
 from app.db import insert_for, insert_if_new, rows_changed, table_of
 from app.errors import Conflict, Forbidden, NotFound, Sentence, Unprocessable
 from app.fraud import rules
@@ -150,6 +151,17 @@ def dismiss(session: Session, programme_id: int, public_id: str, *, because: str
         raise Conflict("already_dismissed", "Somebody has dismissed this already.")
     session.refresh(found)
     return found
+
+
+def change_limits(session: Session, programme: Programme, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Set a programme's limits, in force from the next sale on; what is left out is as usual. What is kept now.
+
+    Raises: Unprocessable `invalid_limits` with a sentence for each fault.
+    """
+    kept = rules.plain(rules.parse(raw))
+    programme.limits = kept
+    session.flush()
+    return kept
 
 
 def link_card(session: Session, card_id: int, staff: str, *, by: str, now: datetime) -> bool:

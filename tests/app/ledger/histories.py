@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.errors import Conflict, Unprocessable
 from app.ledger import expiry, held, holds, merges, reversals, service, verify
 from app.ledger.booking import Booked, Circumstance
 from app.ledger.held import Held
+from app.ledger.merges import Leg
 from app.ledger.models import Entry, EntryLine, Hold
 from app.ledger.reversals import OnDeficit, Returned
 from app.ledger.service import Earning
@@ -45,6 +47,7 @@ class History:
         self.session, self.dice, self.number = session, dice, steps
         self.now = factories.NOW
         programme = factories.programme(session, slug=f"history-{steps()}")
+        self.joined: list[tuple[int, int, list[Leg]]] = []
         self.cards = [factories.card(session, programme, name=name) for name in ("Ayşe", "Budi")]
 
     def step(self) -> str:
@@ -147,6 +150,23 @@ class History:
         done = merges.merge(self.session, card, target, by_source=self._by(card), by_target=self._by(target))
         self._write_last(done.left)
         self._write_last(done.arrived)
+        legs = [Leg(left_id=one.entry.id, arrived_id=other.entry.id)
+                for one, other in zip(done.left, done.arrived, strict=True)]  # fmt: skip
+        self.joined.append((card.id, target.id, legs))
+
+    def part(self, card: Held) -> None:
+        if self.joined:
+            joined = self.dice.choice(self.joined)
+            source, target = (held.by_id(self.session, one) for one in joined[:2])
+            policy = self.dice.choice(list(OnDeficit))
+            done = merges.part(
+                self.session, source, target, joined[2], by_source=self._by(source), by_target=self._by(target),
+                on_deficit=policy,
+            )  # fmt: skip
+            self._write_last(done.left)
+            if done.target.id == target.id and done.arrived:
+                self._write(replace(done.arrived[-1], card=done.target))
+            self.joined.remove(joined)
 
     def _by(self, card: Held) -> Circumstance:
         return Circumstance(actor="till", channel="till", now=self.now, version=card.version + 1)
@@ -179,7 +199,7 @@ class History:
 
 WEIGHTS = {
     "earn": 30, "spend": 18, "adjust": 6, "load": 3, "pay": 4, "take": 3, "hold": 10, "capture": 8, "void": 4,
-    "reverse": 16, "pass_time": 10, "forgive": 1, "merge": 2,
+    "reverse": 16, "pass_time": 10, "forgive": 1, "merge": 2, "part": 3,
 }  # fmt: skip
 
 
