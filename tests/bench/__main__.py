@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import apns, fanout, passkit, sales, scale, scan, signing, tills, verify
+from tests.bench import apns, fanout, passkit, sales, scale, scan, signing, tiers, tills, verify
 from tests.journeys.stage import stage
 
 
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "phones": ("From the till to the phones", till_to_phones),
     "tills": ("Earning at the till", tills.run),
     "scan": ("From a scan to the member on the screen", scan.run),
+    "tiers": ("Judging the tiers of 100,000 members", tiers.run),
     "verify": ("Verifying a ledger of a million entries", verify.run),
     "herd": ("The phones' web service", passkit.run),
     "scale": ("A campaign, what a till feels of it, and what size does", scale.run),
