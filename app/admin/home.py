@@ -15,6 +15,7 @@ from app.alarms.conditions import BACKUP_OLD
 from app.clock import milliseconds
 from app.delivery import queries
 from app.delivery.queries import SenderState
+from app.fraud import watching
 from app.i18n import translate
 from app.staff.guards import StaffIdentity
 from app.wallets.apple.identities import URGENT_DAYS
@@ -50,12 +51,13 @@ class Answer:
 
 
 def answers(world: World, session: Session, me: StaffIdentity, *, now: datetime) -> list[Answer]:
-    """The four questions, in the order of their weight; backups are no business of a single programme."""
+    """The questions, in the order of their weight; backups are no business of a single programme."""
     senders = [one for one in queries.senders(session, now_ms=milliseconds(now)) if _is_mine(session, me, one)]
     return [
         _current(session, me, senders, now),
         _expires(world, session, me, now),
         _refused(session, me, senders, now),
+        _undecided(session, me),
         *([_backup(session, now)] if me.programme_id is None else []),
     ]
 
@@ -205,6 +207,32 @@ def _refused(session: Session, me: StaffIdentity, senders: list[SenderState], no
         sentence=sentence,
         troubles=tuple(troubles),
     )
+
+
+def _undecided(session: Session, me: StaffIdentity) -> Answer:
+    programmes = gate.visible(session, me)
+    counts = watching.to_decide(session, [one.id for one in programmes])
+    troubles = []
+    for one in programmes:
+        noticed, waiting = counts[one.id]
+        texts = []
+        if waiting:
+            texts.append(ngettext("%(count)s correction waits.", "%(count)s corrections wait.", waiting,
+                                  count=number(waiting)))  # fmt: skip
+        if noticed:
+            texts.append(ngettext("%(count)s notice is open.", "%(count)s notices are open.", noticed,
+                                  count=number(noticed)))  # fmt: skip
+        if texts:
+            href = f"/admin/programmes/{one.slug}/notices"
+            sentence = f"{one.name}: {' '.join(texts)}"
+            troubles.append(Trouble(tone="warn", sentence=sentence, href=href, label=gettext("Look and decide")))
+    return Answer(
+        question=gettext("What needs a decision?"),
+        figure=number(sum(map(sum, counts.values()))),
+        sentence=gettext("Not everything that was noticed was looked at.") if troubles
+        else gettext("No correction waits, and nothing looks wrong."),
+        troubles=tuple(troubles),
+    )  # fmt: skip
 
 
 def _backup(session: Session, now: datetime) -> Answer:

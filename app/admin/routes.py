@@ -8,6 +8,9 @@ from app.admin.balances.routes import blueprint as balances_blueprint
 from app.admin.changes.routes import blueprint as changes_blueprint
 from app.admin.clubs.routes import blueprint as clubs_blueprint
 from app.admin.codes.routes import blueprint as codes_blueprint
+from app.admin.controls.cards import blueprint as card_controls_blueprint
+from app.admin.controls.own import blueprint as own_card_blueprint
+from app.admin.controls.routes import blueprint as controls_blueprint
 from app.admin.deliveries import ledger
 from app.admin.deliveries.routes import blueprint as deliveries_blueprint
 from app.admin.expiry.routes import blueprint as expiry_blueprint
@@ -55,6 +58,9 @@ def install(app: Flask) -> None:
         value_blueprint,
         stamps_blueprint,
         clubs_blueprint,
+        controls_blueprint,
+        card_controls_blueprint,
+        own_card_blueprint,
     ):
         app.register_blueprint(room)
 

@@ -50,7 +50,6 @@ class Preview:
     moves: Mapping[str, int]
     owed: Mapping[str, int]
     waits: Mapping[str, int]
-    spent_minor: int
 
 
 def preview(session: Session, source: Card, target: Card) -> Preview:
@@ -58,15 +57,20 @@ def preview(session: Session, source: Card, target: Card) -> Preview:
 
     Raises: as `merge`.
     """
-    cards = _both(session, source.id, target.id)
-    _check(cards[source.id], cards[target.id])
-    accounts = cards[source.id].accounts
+    if source.id == target.id:
+        raise _same_card()
+    here, there = (holding.by_number(session, one.number, locked=False) for one in (source, target))
+    _check(here, there)
     return Preview(
-        moves={unit: one.balance for (unit, role), one in accounts.items() if role == "avail" and one.balance},
-        owed={unit: -one.balance for (unit, role), one in accounts.items() if role == "debt" and one.balance},
-        waits={unit: one.balance for (unit, role), one in accounts.items() if role == "pend" and one.balance},
-        spent_minor=cards[source.id].spent_minor,
+        moves=_standing(here, "avail"),
+        owed={unit: -count for unit, count in _standing(here, "debt").items()},
+        waits=_standing(here, "pend"),
     )
+
+
+def balances(session: Session, card: Card) -> Mapping[str, int]:
+    """What can be spent of a card, by unit."""
+    return _standing(holding.by_number(session, card.number, locked=False), "avail")
 
 
 def merge(session: Session, source: Card, target: Card, *, reason: str, by: Actor, now: datetime) -> CardMerge:
@@ -188,9 +192,17 @@ def _follow(session: Session, merge_id: int, now: datetime) -> bool:
 def _both(session: Session, one: int, other: int) -> dict[int, Held]:
     """Both under their locks, always the older first: two who join the same cards crosswise wait for each other."""
     if one == other:
-        text = "These are the same card. Choose two different ones."
-        raise Unprocessable("same_card", text, errors={"into": text})
+        raise _same_card()
     return {card_id: holding.by_id(session, card_id) for card_id in sorted((one, other))}
+
+
+def _same_card() -> Unprocessable:
+    text = "These are the same card. Choose two different ones."
+    return Unprocessable("same_card", text, errors={"into": text})
+
+
+def _standing(card: Held, role: str) -> dict[str, int]:
+    return {unit: one.balance for (unit, of), one in sorted(card.accounts.items()) if of == role and one.balance}
 
 
 def _check(source: Held, target: Held) -> None:

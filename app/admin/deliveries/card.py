@@ -16,7 +16,9 @@ from app.clock import milliseconds
 from app.delivery import queries
 from app.delivery.queries import Why
 from app.errors import AppError
+from app.i18n import page_language
 from app.ledger import service as ledger
+from app.ledger import words as movements
 from app.ledger.models import Entry
 from app.outbox.models import SendLog
 from app.wallets.apple.models import Device, Registration
@@ -96,12 +98,9 @@ def _by_contact(session: Session, text: str, programmes: list[Programme]) -> Car
 
 
 def _entry(entry: Entry) -> Event:
-    title = {
-        "earn": gettext("Points earned: %(points)s", points=entry.points),
-        "spend": gettext("Points used: %(points)s", points=-entry.points),
-        "offer": gettext("Offer used"),
-        "reverse": gettext("Undone: %(points)s", points=entry.points),
-    }[entry.kind]
+    language = page_language()
+    change = movements.signed(entry.points, entry.unit, language) if entry.unit != ledger.USES else ""
+    title = f"{movements.kind(entry, language)} {change}".strip()
     text = gettext("Card version %(version)d, through %(channel)s", version=entry.card_version, channel=entry.channel)
     return Event(at=entry.recorded_at, title=title, text=text, trace=entry.trace)
 

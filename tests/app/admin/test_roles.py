@@ -13,6 +13,7 @@ from tests.app.admin.conftest import Browser, Office
 
 READ = {"owner", "operator", "auditor", "support"}
 WRITE = {"owner", "operator"}
+DECIDE = {"owner", "operator", "support"}
 PROGRAMME = "/admin/programmes/<slug>"
 WEBHOOK = "/admin/webhooks/<name>"
 MATRIX: dict[tuple[str, str], set[str]] = {
@@ -43,6 +44,21 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", f"{PROGRAMME}/look"): READ,
     ("POST", f"{PROGRAMME}/look"): WRITE,
     ("POST", f"{PROGRAMME}/look/pictures/<slot>"): WRITE,
+    ("GET", f"{PROGRAMME}/notices"): READ,
+    ("POST", f"{PROGRAMME}/notices/<notice_id>/dismiss"): DECIDE,
+    ("POST", f"{PROGRAMME}/corrections/<adjustment_id>/<verdict>"): DECIDE,
+    ("GET", f"{PROGRAMME}/limits"): READ,
+    ("POST", f"{PROGRAMME}/limits"): WRITE,
+    ("GET", f"{PROGRAMME}/top-cards"): READ,
+    ("GET", "/admin/cards/<number>/correct"): DECIDE,
+    ("POST", "/admin/cards/<number>/correct"): DECIDE,
+    ("GET", "/admin/cards/<number>/join"): DECIDE,
+    ("POST", "/admin/cards/<number>/join"): DECIDE,
+    ("POST", "/admin/cards/<number>/join/<merge_id>/undo"): DECIDE,
+    ("GET", "/account/card"): set(ROLES),
+    ("POST", "/account/card"): set(ROLES),
+    ("GET", "/admin/staff/<staff_id>/card"): WRITE,
+    ("POST", "/admin/staff/<staff_id>/card"): WRITE,
     ("GET", "/admin/staff"): READ,
     ("POST", "/admin/staff"): WRITE,
     ("POST", "/admin/staff/<staff_id>/end"): WRITE,
