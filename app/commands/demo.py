@@ -22,10 +22,12 @@ from app.commands.sample import filling, shop
 from app.commands.sample.filling import Begin
 from app.commands.serving import parts, prepare, require_free_port
 from app.commands.setup import say
-from app.errors import ConfigurationError
+from app.errors import AppError, ConfigurationError
 from app.processes import Child, keep_running, start
 from app.settings import Settings
-from app.world import open_world
+from app.staff import pins
+from app.staff import service as staff
+from app.world import World, open_world
 
 LOGGER = logging.getLogger(__name__)
 READY_WITHIN_S = 60
@@ -51,14 +53,17 @@ def run(_arguments: argparse.Namespace) -> int:
     start(sandbox)
     try:
         logins = _logins(folder / "logins.json")
-        begin = _fill(chosen, folder, logins)  # while the sandbox makes its keys
+        pins_by_email = _pins(folder / "pins.json")
+        begin = _fill(chosen, folder, logins, pins_by_email)  # while the sandbox makes its keys
         addresses = _addresses(sandbox, folder / "sandbox" / "sandbox.json")
         environ = _environ(chosen, folder, addresses)
     except BaseException:
         if sandbox.process is not None:
             sandbox.process.terminate()
         raise
-    threading.Thread(target=_announce, args=(chosen, addresses, logins, begin), daemon=True).start()
+    threading.Thread(
+        target=_announce, args=(chosen, addresses, _signing_in(logins, pins_by_email), begin), daemon=True
+    ).start()
     return keep_running([sandbox, *parts(environ)])
 
 
@@ -114,7 +119,30 @@ def _logins(file: Path) -> dict[str, str]:
     return found
 
 
-def _fill(chosen: Settings, folder: Path, logins: dict[str, str]) -> Begin:
+def _pins(file: Path) -> dict[str, str]:
+    """PINs for taking a till over, made on the first start and kept; no two are the same."""
+    if not file.exists():
+        four_digits = secrets.SystemRandom().sample(range(2001, 9999, 7), len(shop.AT_A_STORE))
+        made = {f"{role}@demo.example": str(pin) for role, pin in zip(shop.AT_A_STORE, four_digits, strict=True)}
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(made, indent=2), encoding="utf-8")
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _give_pins(world: World, logins: dict[str, str], pins_by_email: dict[str, str]) -> None:
+    """Let the people at the till have their PINs; who has one, or another password by now, is left alone."""
+    with world.database.reading() as session:
+        people = [staff.by_email(session, email) for email in pins_by_email]
+        without = [one for one in people if one is not None and not pins.has_pin(session, one.id)]
+    for one in without:
+        try:
+            pins.set_own(world, one.id, pins_by_email[one.email], password=logins[one.email])
+        except AppError as refusal:
+            LOGGER.info("no PIN for %s: %s", one.email, refusal.public)
+
+
+def _fill(chosen: Settings, folder: Path, logins: dict[str, str], pins_by_email: dict[str, str]) -> Begin:
     """Make the sample, if it is not there, and read where a newcomer begins."""
     own = replace(chosen, database_url=f"sqlite:///{folder / 'tessera.db'}", var_dir=folder)
     prepare(own)
@@ -122,13 +150,24 @@ def _fill(chosen: Settings, folder: Path, logins: dict[str, str]) -> Begin:
     try:
         with world.database.unit_of_work() as session:
             filling.fill(session, logins, now=world.clock())
+        _give_pins(world, logins, pins_by_email)
         with world.database.reading() as session:
             return filling.begin(session)
     finally:
         world.database.close()
 
 
-def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str], begin: Begin) -> None:
+def _signing_in(logins: dict[str, str], pins_by_email: dict[str, str]) -> list[str]:
+    """A line for each sample account."""
+    width = max(len(email) for email in logins)
+    return [
+        f"  {email:{width}}  {logins[email]:14}  {role}"
+        + (f", PIN {pins_by_email[email]} at the till" if email in pins_by_email else "")
+        for email, role, _ in shop.STAFF
+    ]
+
+
+def _announce(chosen: Settings, addresses: dict[str, Any], logins: list[str], begin: Begin) -> None:
     """Once the service answers, say where to look and how to sign in."""
     base = chosen.base_url
     deadline = time.monotonic() + READY_WITHIN_S
@@ -138,7 +177,6 @@ def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str
                 break
         except requests.RequestException:
             time.sleep(0.1)
-    width = max(len(email) for email in logins)
     say(
         "\n".join(
             [
@@ -156,7 +194,7 @@ def _announce(chosen: Settings, addresses: dict[str, Any], logins: dict[str, str
                 *_beginnings(base, begin),
                 "Sign in with:",
                 "",
-                *(f"  {email:{width}}  {logins[email]:14}  {role}" for email, role, _ in shop.STAFF),
+                *logins,
                 "",
                 "Ctrl-C stops everything; what you did is kept in var/demo.",
                 "",

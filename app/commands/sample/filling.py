@@ -93,7 +93,8 @@ def _codes(session: Session, programme: Programme) -> tuple[str, ...]:
 
 
 def _offers(session: Session, programme: Programme, now: datetime) -> None:
-    gold = session.scalars(select(Tier).filter_by(programme_id=programme.id, name="Gold")).one()
+    """An offer that is on for one level, so that cards of the others show what else there is, and one that will be."""
+    tiers = {one.name: one for one in session.scalars(select(Tier).filter_by(programme_id=programme.id))}
     for title, body, texts, start, end, tier in (
         (
             "Cake with your coffee",
@@ -107,7 +108,7 @@ def _offers(session: Session, programme: Programme, now: datetime) -> None:
             },
             now - timedelta(hours=1),
             now + timedelta(days=7),
-            None,
+            tiers["Silver"],
         ),
         (
             "Gold weekend",
@@ -118,7 +119,7 @@ def _offers(session: Session, programme: Programme, now: datetime) -> None:
             },
             now + timedelta(days=2),
             now + timedelta(days=4),
-            gold,
+            tiers["Gold"],
         ),
     ):
         draft = OfferDraft(

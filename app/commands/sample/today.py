@@ -77,9 +77,6 @@ def _stamp(session: Session, town: Town, shift: Shift, cards: Mapping[str, Card]
             name="Coffee card",
             reward="A coffee on us",
             size=10,
-            gives="piece",
-            item_kind="category",
-            item="coffee",
             texts={
                 "tr": {"name": "Kahve kartı", "reward": "Bir kahve bizden"},
                 "id": {"name": "Kartu kopi", "reward": "Satu kopi dari kami"},
