@@ -192,8 +192,13 @@ def _check_card(session: Session, card: Held, by: Happening, limits: Limits, lat
         if limit is not None and done >= limit:
             when = _hour(by.now) if period == "hour" else _day(by)
             _notice(session, card, by, "card_limit", f"card:{card.id}:{period}:{when}", limit=limit, period=period)
-            text = Sentence("This card has earned %(limit)s times in this %(period)s; a manager can look at it.",
-                            limit=limit, period=period)  # fmt: skip
+            text = (
+                Sentence("This card has earned %(limit)s times in this hour; a manager can look at it.", limit=limit)
+                if period == "hour"
+                else Sentence(
+                    "This card has earned %(limit)s times on this day; a manager can look at it.", limit=limit
+                )
+            )
             raise Conflict("limit_reached", text, commits=True)
 
 
@@ -208,7 +213,10 @@ def _check_hours(session: Session, card: Held, by: Happening, limits: Limits) ->
         if (most is not None and earns >= most) or (most_points is not None and points >= most_points):
             kind = "store_limit" if is_store else "staff_limit"
             _notice(session, card, by, kind, f"{subject}:{_hour(by.now)}", earns=earns, points=int(points))
-            text = "This till has booked as much as it may in an hour; a manager can raise the limit."
+            text = Sentence(
+                "As much is booked here as may be in an hour: %(earns)s purchases. An operator can raise the limit.",
+                earns=earns,
+            )
             raise Conflict("limit_reached", text, commits=True)
 
 

@@ -1,6 +1,6 @@
 """What a manager looks through: what was noticed, and whose cards each person at the till gave most to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from app.cards.models import Card, Store
 from app.db import table_of
 from app.fraud.models import Adjustment, Notice
 from app.ledger.models import Entry
+from app.staff.models import ApiKey, Staff
 
 PERIOD = timedelta(days=30)
 TOP = 10
@@ -62,6 +63,21 @@ def notices(
         query = query.where(Notice.store_id == store_id)
     rows = session.execute(query.order_by(Notice.at.desc(), Notice.id.desc()).limit(limit))
     return [Seen(notice=notice, number=number or "", store=store or "") for notice, number, store in rows]
+
+
+def store_of(session: Session, programme_id: int, notice_id: str) -> int | None:
+    """The store that a notice is about; None also if there is no such notice."""
+    return session.scalar(
+        select(Notice.store_id).where(Notice.public_id == notice_id, Notice.programme_id == programme_id)
+    )
+
+
+def names_of(session: Session, actors: Collection[str]) -> dict[str, str]:
+    """The names of people and of keys, by how entries name them."""
+    ids = [one.partition(":")[2] for one in actors]
+    staff = session.execute(select(Staff.public_id, Staff.name).where(Staff.public_id.in_(ids)))
+    keys = session.execute(select(ApiKey.public_id, ApiKey.name).where(ApiKey.public_id.in_(ids)))
+    return {f"staff:{one}": name for one, name in staff} | {f"key:{one}": f"{name} (API)" for one, name in keys}
 
 
 def to_decide(session: Session, programme_ids: Sequence[int]) -> dict[int, tuple[int, int]]:

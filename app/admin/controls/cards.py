@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.admin import gate, words
-from app.admin.controls import forms, rows
+from app.admin.controls import forms
 from app.admin.controls.routes import DECIDE
 from app.admin.pages import moment, shown
 from app.admin.texts import gettext
@@ -20,6 +20,7 @@ from app.counter.adjusting import Person
 from app.counter.merging import Preview
 from app.counter.moves import Actor
 from app.errors import AppError, NotFound
+from app.fraud import watching
 from app.fraud.models import CardMerge
 from app.i18n import page_language, translate
 from app.ledger import words as units
@@ -156,7 +157,7 @@ def _join_page(
 
 def _joined(reading: Session, card: Card, made: CardMerge, can_undo: bool) -> dict[str, Any]:
     other = reading.get_one(Card, made.target_id if made.source_id == card.id else made.source_id)
-    who = rows.names_of(reading, [made.made_by]).get(made.made_by, made.made_by)
+    who = watching.names_of(reading, [made.made_by]).get(made.made_by, made.made_by)
     return {
         "id": made.public_id, "number": other.number, "card": codes.grouped(other.number), "reason": made.reason,
         "is_source": made.source_id == card.id, "facts": f"{who} · {moment(made.made_at)}",

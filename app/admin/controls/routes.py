@@ -123,7 +123,7 @@ def top_cards(slug: str) -> AnyResponse:
     until = _until(request.args.get("until", ""), now)
     with world().database.reading() as reading:
         found = watching.top_cards(reading, programme.id, until=until)
-        names = rows.names_of(reading, found)
+        names = watching.names_of(reading, found)
     since = until - watching.PERIOD
     return shown(
         "top_cards.html", programme=programme, people=rows.top(found, names), since=moment(since),
@@ -148,7 +148,7 @@ def _notices_page(programme: Programme, problem: AppError | None = None, *, at: 
         waiting = watching.corrections(reading, programme.id)
         actors = {one.notice.actor for one in seen} | {one.adjustment.asked_by for one in waiting}
         actors |= {str(one.notice.facts["asked_by"]) for one in seen if one.notice.facts.get("asked_by")}
-        names = rows.names_of(reading, actors)
+        names = watching.names_of(reading, actors)
     me = current_staff()
     return shown(
         "notices.html", status=problem.status if problem else 200, programme=programme, is_open=is_open,

@@ -1,10 +1,7 @@
 """Notices, corrections and top cards, ready to print."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.admin.pages import moment
 from app.admin.texts import gettext
@@ -13,7 +10,6 @@ from app.fraud import words
 from app.fraud.watching import Seen, TopCard, Waiting
 from app.i18n import page_language
 from app.ledger import words as units
-from app.staff.models import ApiKey, Staff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +44,6 @@ class TopRow:
 
     name: str
     cards: list[tuple[str, str, int, int]]
-
-
-def names_of(session: Session, actors: Collection[str]) -> dict[str, str]:
-    """The names of people and keys by how entries name them."""
-    ids = [one.partition(":")[2] for one in actors]
-    staff = session.execute(select(Staff.public_id, Staff.name).where(Staff.public_id.in_(ids)))
-    keys = session.execute(select(ApiKey.public_id, ApiKey.name).where(ApiKey.public_id.in_(ids)))
-    found = {f"staff:{one}": name for one, name in staff}
-    return found | {f"key:{one}": gettext("%(name)s (API key)", name=name) for one, name in keys}
 
 
 def notice(seen: Seen, names: Mapping[str, str]) -> NoticeRow:

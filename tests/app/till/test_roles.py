@@ -45,6 +45,10 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", "/till/people"): TILL,
     ("GET", "/till/people/pins"): TILL - {"cashier"},
     ("POST", "/till/people/pins/<staff_id>/remove"): TILL - {"cashier"},
+    ("GET", "/till/notices"): TILL - {"cashier"},
+    ("POST", "/till/notices/<notice_id>/dismiss"): TILL - {"cashier"},
+    ("POST", "/till/notices/corrections/<adjustment_id>/<verdict>"): TILL - {"cashier"},
+    ("POST", "/till/notices/corrections"): TILL - {"cashier"},
     ("GET", "/till/store"): TILL,
     ("POST", "/till/store"): TILL,
 }
