@@ -21,7 +21,7 @@ from app.ledger.models import Entry
 from app.offers import service as offers
 from app.rewards import catalogue
 from app.stamps import service as stamps
-from app.till import queries
+from app.till import again, queries
 from app.till.desk import Desk
 from app.till.people import approvals
 from app.till.rules import LAST_ACTIONS, RECENT_WITHIN, SERIAL
@@ -121,7 +121,10 @@ def result_of(session: Session, desk: Desk, entry_id: str, *, language: str, now
         action=action,
         balance=ledger.balance_of(session, card.member_id),
         deficit=ledger.deficit_of(session, card.member_id),
-        reasons=tuple(_said(one, entry, language) for one in entry.reasons or () if not _is_plain(one)),
+        reasons=(
+            *again.said(session, desk, entry, language),
+            *(_said(one, entry, language) for one in entry.reasons or () if not _is_plain(one)),
+        ),
         stamps=_stamps_now(session, card, entry.unit, language, now),
     )
 

@@ -12,6 +12,7 @@ from app.counter.moves import Actor
 from app.fraud import service as fraud
 from app.fraud.models import Notice
 from tests.app.till.conftest import Shop, Till
+from tests.conftest import MovableClock
 
 PAGE = "/till/notices"
 
@@ -106,3 +107,15 @@ def test_an_own_card_is_refused_at_the_till_in_words(till: Till, shop: Shop) -> 
     assert shop.balance() == before
     with shop.world.database.reading() as session:
         assert [one.kind for one in fraud.open_notices(session, shop.programme.id)] == ["own_card"]
+
+
+def test_a_purchase_minutes_after_another_is_remarked_after_it(till: Till, shop: Shop, clock: MovableClock) -> None:
+    first = till.done(till.earn(shop.card, "10,00"))
+    clock.advance(minutes=4)
+    second = till.done(till.earn(shop.card, "10,00"))
+    clock.advance(minutes=11)
+
+    third = till.done(till.earn(shop.card, "10,00"))
+
+    line = "This card earned 4 min ago."
+    assert [line in page for page in (first, second, third)] == [False, True, False]
