@@ -1,11 +1,13 @@
 """Transactions: read, listed by card, undone."""
 
+import base64
+
 from sqlalchemy import select
 
-from app.api import cards, incoming, outgoing, paging, shapes
+from app.api import cards, incoming, outgoing, paging, shapes, slip_shapes
 from app.api.calls import Body, Call, Operation, unknown
 from app.cards.models import Card
-from app.counter import returns
+from app.counter import paper, returns, slips
 from app.ledger.models import Entry
 
 
@@ -26,6 +28,15 @@ def list_transactions(call: Call) -> Body:
     found = list(call.session.scalars(query.limit(limit + 1)))
     items, following = paging.page(call.vault, name, found, limit, place=lambda row: row.id)
     return paging.answer(shapes.transactions(call.session, items, card.number), following)
+
+
+def slip(call: Call) -> Body:
+    """The slip of a transaction, as text or as bytes for a receipt printer."""
+    entry, _ = _seen(call)
+    lines = slips.of_entry(call.session, entry, now=call.now, language=call.query["language"] or "")
+    if call.query["format"] == "escpos":
+        return {"format": "escpos", "content": base64.b64encode(paper.as_escpos(lines)).decode("ascii")}
+    return {"format": "text", "content": paper.as_text(lines)}
 
 
 def reverse(call: Call) -> Body:
@@ -64,6 +75,20 @@ OPERATIONS = (
         tag="transactions",
         work=read_transaction,
         answer=outgoing.Transaction,
+    ),
+    Operation(
+        method="GET",
+        rule="/transactions/<transaction>/slip",
+        name="read_slip",
+        summary="Read the slip of a transaction",
+        description=(
+            "Lines of 42 columns with what was earned or used, the balance as of now, what ends next and the reference "
+            "for an undo; it names no member. `text` is plain; `escpos` is Base64 of what a receipt printer takes."
+        ),
+        tag="transactions",
+        work=slip,
+        query=slip_shapes.SlipWanted,
+        answer=slip_shapes.Slip,
     ),
     Operation(
         method="POST",

@@ -70,5 +70,14 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   switchPerson();
 });
+// Pages without the till's own keys.
+if (!dialog) {
+  document.querySelector("#till-approve[data-open]")?.showPopover();
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "F9") return;
+    event.preventDefault();
+    document.getElementById("till-approve")?.showPopover();
+  });
+}
 const alone = document.getElementById("till-people-page");
 if (alone) begin(alone);

@@ -13,10 +13,11 @@ from app.errors import AppError, NotFound
 from app.i18n import page_language
 from app.ledger.models import Entry
 from app.staff import rules
-from app.staff.guards import current_staff, requires
+from app.staff.guards import current_staff, requires, terminal
 from app.till import desk
 from app.till.desk import Desk
 from app.till.forms import new_key
+from app.till.people import approvals, tiles
 from app.till.value import actions
 from app.till.value.actions import Sold
 from app.till.words import sentence
@@ -24,7 +25,9 @@ from app.web import world
 
 blueprint = Blueprint("till_value", __name__, url_prefix="/till/money")
 
+LONGEST_CARRIED = 24
 Work = Callable[[Session, Desk], Any]
+PIN_REFUSALS = ("wrong_pin", "pin_locked")
 
 
 @blueprint.get("/sell")
@@ -79,15 +82,19 @@ def _do(work: Work) -> Any:
     with database.reading() as reading:
         here = _desk(reading)  # before the transaction, in which others wait
 
-    def kept(writing: Session) -> Any:
+    sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
+    if sent.asks:
+        approvals.grant(world(), here, sent, terminal())
+
+    def kept(writing: Session, standing: Desk) -> Any:
         try:
-            return work(writing, here)
+            return work(writing, standing)
         except AppError as refusal:
             if not refusal.commits:
                 raise
             return refusal
 
-    outcome = database.transact(kept)
+    outcome = approvals.run(world(), here, sent, kept)
     if isinstance(outcome, AppError):
         raise outcome
     return outcome
@@ -107,6 +114,7 @@ def _card_page(serial: str, *, refusal: AppError | None = None, action: str = ""
     return _page(
         "till/value.html", here, refusal, purse=purse, number=codes.grouped(purse.card.number), action=action,
         errors=_errors(refusal, currency), typed=request.form if refusal else {}, done=done, payable=payable,
+        carried=request.args.get("amount", "")[:LONGEST_CARRIED],
     )  # fmt: skip
 
 
@@ -126,9 +134,15 @@ def _nothing(here: Desk, refusal: AppError) -> AnyResponse:
 
 def _page(template: str, here: Desk, refusal: AppError | None, **values: Any) -> AnyResponse:
     currency = here.programme.currency
+    said = sentence(refusal, currency) if refusal else ""
+    wanted = None
+    sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
+    if refusal is not None and (refusal.code == "needs_manager" or (sent.asks and refusal.code in PIN_REFUSALS)):
+        with world().database.reading() as reading:
+            wanted = tiles.wanted(reading, here, sent)
     text = render_template(
         template, desk=here, staff=here.who, key=new_key, example=money.example(currency),
-        refusal=sentence(refusal, currency) if refusal else "", **values,
+        refusal=said, screen={"approval": wanted, "refusal": said}, **values,
     )  # fmt: skip
     return make_response(text, refusal.status if refusal else 200)
 

@@ -11,6 +11,7 @@ from app.errors import Unprocessable
 from app.staff import pins
 from app.staff.models import AuditEvent, Staff, StaffPin
 from app.till.models import Approval
+from app.value import limits
 from tests import factories
 from tests.app.pages import csrf_of
 from tests.app.till.conftest import Shop, Till
@@ -392,3 +393,39 @@ def test_managers_see_who_approved(manager_till: Till, till: Till, with_pins: Sh
     page = manager_till.client.get(f"/till/cards/{with_pins.card.serial}").text
 
     assert "Approved by" in page
+
+
+def lets_load_much(shop: Shop) -> None:
+    with shop.world.database.unit_of_work() as session:
+        wanted = limits.parse({"load_limit": "50000"}, "TRY")
+        limits.change(session, shop.programme, wanted, now=shop.world.clock())
+
+
+def test_a_manager_approves_a_load_above_the_limit(till: Till, with_pins: Shop) -> None:
+    lets_load_much(with_pins)
+    address = f"/till/money/{with_pins.card.serial}/load"
+    fields = {"key": "k-1", "amount": "12000", "funding_reference": "cash-1"}
+    refused = till.send(address, **fields)
+    assert refused.status_code == 403
+    assert "Manager approves" in refused.text
+
+    word = {"approver": with_pins.manager.public_id, "approver_pin": MANAGER}
+    wrong = till.send(address, **fields, approver=with_pins.manager.public_id, approver_pin="0000")
+    done = till.send(address, **fields, **word)
+
+    assert (wrong.status_code, done.status_code) == (422, 303)
+    assert till.send(address, **fields, **word).location == done.location
+    loads = [one for one in with_pins.entries() if one.kind == "load"]
+    assert [(one.points, one.actor) for one in loads] == [(1_200_000, f"staff:{with_pins.cashier.public_id}")]
+
+
+def test_a_manager_approves_the_sale_of_a_large_gift_card_once(till: Till, with_pins: Shop) -> None:
+    lets_load_much(with_pins)
+    fields = {"key": "k-1", "amount": "12000", "funding_reference": "cash-1"}
+    word = {"approver": with_pins.manager.public_id, "approver_pin": MANAGER}
+
+    assert till.send("/till/money/sell", **fields).status_code == 403
+    assert till.send("/till/money/sell", **fields, **word).status_code == 200
+
+    with with_pins.world.database.reading() as session:
+        assert session.scalars(select(Approval)).one().used_at is not None
