@@ -10,6 +10,7 @@ from app.marketing import routes as marketing
 from app.staff import routes as staff
 from app.till import routes as till
 from app.till.day import routes as till_day
+from app.till.goods import routes as till_goods
 from app.till.notices import routes as till_notices
 from app.till.offline import routes as till_offline
 from app.till.people import routes as till_people
@@ -27,7 +28,7 @@ def create_app(world: World) -> Flask:
     i18n.install(app)
     for room in (staff, enrolment, admin, api, apple, health):
         room.install(app)
-    for door in (till, till_day, till_notices, till_offline, till_people, till_value, marketing, google):
+    for door in (till, till_day, till_goods, till_notices, till_offline, till_people, till_value, marketing, google):
         app.register_blueprint(door.blueprint)
     web.trust_proxies(app)
     return app

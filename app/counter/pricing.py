@@ -56,11 +56,12 @@ class Priced:
     def reasons(self) -> tuple[Reason, ...]:
         """Why it earns that; a clock that cannot be right is said too.
 
-        The reason "base" carries the points that count for a tier, so that a return can take them from it again.
+        The reason "base" carries the points that count for a tier, so that a return can take them from it again; a
+        discount carries the money.
         """
-        said = [
-            {**one, "points": self.quote.base_points} if one["code"] == "base" else one for one in self.quote.reasons
-        ]
+        quote = self.quote
+        more = {"base": {"points": quote.base_points}, "discount": {"off_minor": quote.discount_minor}}
+        said = [{**one, **more.get(one["code"], {})} for one in quote.reasons]
         return (*said, *([{"code": "time"}] if self.is_late else []))
 
 

@@ -20,13 +20,24 @@ function storedGap() {
   }
 }
 
+// So that a scan that is sent again, because no answer came, uses its code once.
+function freshKey() {
+  return `scan-${[...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16)).join("-")}`;
+}
+
 function open(code) {
   camera.close();
   document.querySelector("[popover]:popover-open")?.hidePopover();
-  const body = new FormData();
-  body.set("csrf_token", root.dataset.csrf);
-  body.set("code", code);
-  screen.send(root.dataset.scan, { method: "POST", body });
+  // What the code is for depends on the card that is open once everything before it has been answered.
+  screen.settled().then(() => {
+    const body = new FormData();
+    body.set("csrf_token", root.dataset.csrf);
+    body.set("code", code);
+    body.set("card", root.firstElementChild.dataset.serial ?? "");
+    body.set("basket", $("[data-amount]")?.value ?? "");
+    body.set("key", freshKey());
+    screen.send(root.dataset.scan, { method: "POST", body });
+  });
 }
 
 let picking;
@@ -74,8 +85,9 @@ function pick(digit) {
 const ACTIONS = {
   F1: () => document.getElementById("till-help").showPopover(),
   F2: () => ($("[data-code]") ?? $("[data-back]"))?.focus(),
-  F3: () => $("[name=amount]")?.focus(),
+  F3: () => $("[data-amount]")?.focus(),
   F4: () => $(".till-choices [data-pick]:not(:disabled)")?.focus(),
+  F5: () => $("[data-collect]")?.click(),
   F6: () => $("[data-stamp]")?.click(),
   F7: () => openStamps(),
   F8: () => screen.settled().then(() => $("[data-undo]:not(:disabled)")?.click()),
@@ -85,6 +97,19 @@ const ACTIONS = {
   F12: () => document.getElementById("till-help").showPopover(),
   Escape: () => back(),
 };
+
+const WITH_SHIFT = {
+  F3: () => $("[data-money]")?.click(),
+  F4: () => openCode(),
+  F8: () => $("[data-return]")?.click(),
+};
+
+function openCode() {
+  const more = $("[data-use-code]");
+  if (!more) return;
+  more.open = true;
+  more.querySelector("[name=code]").focus();
+}
 
 function openStamps() {
   const more = $("[data-stamps]");
@@ -109,9 +134,10 @@ function back() {
 window.addEventListener("keydown", (event) => {
   clearTimeout(picking);
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.shiftKey && event.key === "F8") {
+  if (event.key === "F5" && !$("[data-collect]")) return;
+  if (event.shiftKey && event.key in WITH_SHIFT) {
     event.preventDefault();
-    $("[data-return]")?.click();
+    if (!event.repeat) WITH_SHIFT[event.key]();
   } else if (event.key in ACTIONS) {
     event.preventDefault();
     // A key that is held down does its work once.

@@ -28,7 +28,8 @@ from app.till.rules import sale_limit_minor
 def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: datetime) -> str:
     """Book a purchase and return the entry's id.
 
-    Raises: Forbidden `needs_manager` above the limit of a cashier; as `counter.sales.earn`.
+    Raises: Forbidden `needs_manager` above the limit of a cashier; Conflict `discount_changed`, if another one was
+    shown; as `counter.sales.earn`.
     """
     if not isinstance(form.amount, int):
         raise Unprocessable("amount_unclear", "Choose which amount is meant.")
@@ -39,7 +40,10 @@ def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: date
     def work() -> Done:
         card = held_at(session, desk, serial)
         sale = Sale(amount_minor=amount, currency=desk.programme.currency, receipt=form.receipt, store=desk.store)
-        return sales.earn(session, card, sale, by=desk.actor, now=now)
+        sold = sales.earn(session, card, sale, by=desk.actor, now=now)
+        if form.off is not None and sold.priced.quote.discount_minor != form.off:
+            raise Conflict("discount_changed", "The discount has changed meanwhile. Look at it again.")
+        return sold
 
     return _once(session, desk, form.key, f"earn {serial} {amount} {form.receipt}", work, now=now)
 
@@ -73,7 +77,7 @@ def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: 
         if form.reward:
             reward = catalogue.by_public_id(session, desk.programme.id, form.reward)
             give = rewarding.hold_reward if form.hold else rewarding.redeem_reward
-            wish = Wish(basket_minor=form.basket)
+            wish = Wish(basket_minor=form.basket, slot=form.slot, waits=form.waits)
             return give(session, card, reward, by=by, now=now, store=store, receipt=receipt, wish=wish)
         if form.offer:
             offer = offers.by_id(session, form.offer)
@@ -86,6 +90,8 @@ def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: 
     body = f"redeem {serial} {form.points} {form.reward} {form.offer} {form.receipt}"
     if form.stamp_card or form.hold:
         body += f" {form.stamp_card} {form.hold}"
+    if form.slot:
+        body += f" {form.slot} {form.waits}"
     return _once(session, desk, form.key, body, work, now=now)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
+from app import i18n, money
 from app.counter.till_view import OfferAtTill, RewardAtTill, StampsAtTill, TillView
+from app.earning import words
 from app.ledger.held import POINTS
 from app.rewards import catalogue
 from app.rewards.models import Reward
@@ -20,7 +22,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class Choice:
     """A reward, an offer or a full stamp card to press. `pick`: its digit, or 0; `why`: why it cannot be used.
 
-    `worth` is what it is worth to the member, for comparing; None is more than any number: it costs nothing.
+    `takes_off`: what is taken off the purchase for it, in words. `worth` is what it is worth to the member, for
+    comparing; None is more than any number: it costs nothing.
     """
 
     kind: str
@@ -31,6 +34,7 @@ class Choice:
     unit: str = ""
     is_flexible: bool = False
     needs_basket: bool = False
+    takes_off: str = ""
     ends_at: datetime | None
     worth: Fraction | None
     why: str
@@ -42,9 +46,10 @@ class Choice:
 
 def best_first(view: TillView, refusals: Refusals, *, language: str) -> tuple[Choice, ...]:
     """Most value for the member first, of equal ones what ends soonest; what cannot be used stands last."""
+    currency = view.card.programme.currency
     rate = _rate([one.reward for one in view.rewards])
     found = [_offer(one, refusals.of_offer(one)) for one in view.offers]
-    found += [_reward(one, rate, language, refusals.of_reward(one)) for one in view.rewards]
+    found += [_reward(one, rate, language, currency, refusals.of_reward(one)) for one in view.rewards]
     found += [_full_stamp_card(one) for one in view.stamps if one.vouchers]
     found.sort(key=_rank)
     return tuple(
@@ -83,7 +88,7 @@ def _full_stamp_card(one: StampsAtTill) -> Choice:
     )
 
 
-def _reward(one: RewardAtTill, rate: Fraction, language: str, why: str) -> Choice:
+def _reward(one: RewardAtTill, rate: Fraction, language: str, currency: str, why: str) -> Choice:
     reward = one.reward
     worth = _worth(reward, rate)
     return Choice(
@@ -94,10 +99,20 @@ def _reward(one: RewardAtTill, rate: Fraction, language: str, why: str) -> Choic
         unit=reward.unit.partition(":")[0],
         is_flexible=reward.flexible,
         needs_basket=one.needs_basket,
+        takes_off=_takes_off(reward, currency, language),
         ends_at=reward.ends_at,
         worth=worth,
         why=why,
     )
+
+
+def _takes_off(reward: Reward, currency: str, language: str) -> str:
+    if reward.kind != "discount" or reward.value_minor is None or reward.unit != POINTS:
+        return ""
+    points, off = words.number(reward.points, language), money.shown(reward.value_minor, currency, language)
+    if reward.flexible:
+        return i18n.text(language, "%(money)s for each %(points)s points", points=points, money=off)
+    return i18n.text(language, "%(points)s points for %(money)s", points=points, money=off)
 
 
 def _worth(reward: Reward, rate: Fraction) -> Fraction | None:

@@ -12,6 +12,7 @@ from app.cards.models import Card
 from app.errors import AppError
 from app.till import entries, finding, returning
 from app.till.desk import Desk
+from app.till.goods import page
 from app.till.people import tiles
 from app.till.people.approvals import Sent
 from app.till.refusals import Refusals
@@ -24,7 +25,8 @@ from app.till.words import sentence
 class Asked:
     """What one request adds to the screen. `returning`: the sale to return, empty to ask for its receipt.
 
-    `approval`: the form that needs a manager's word.
+    `approval`: the form that needs a manager's word. `told`: a sentence about what was done without any entry; `code`:
+    a unique code that waits for a card.
     """
 
     serial: str | None = None
@@ -34,6 +36,8 @@ class Asked:
     returning: str | None = None
     chosen: ReturnForm | None = None
     approval: Sent | None = None
+    told: str = ""
+    code: str = ""
     typed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +60,8 @@ def draw(
         result=entries.result_of(session, desk, asked.done, language=language, now=now) if asked.done else None,
         last=entries.last_actions(session, desk, language=language, now=now),
         question=asked.question,
+        told=asked.told,
+        code=page.waiting_code(session, desk, asked.code, language=language, now=now) if asked.code else None,
         approval=tiles.wanted(session, desk, asked.approval) if asked.approval else None,
         refusal=refusals.of_problem(refusal, card, asked.typed) if refusal else "",
         errors={name: sentence(refusal, currency) for name in refusal.errors} if refusal else {},

@@ -23,6 +23,8 @@ from app.rewards import catalogue
 from app.stamps import service as stamps
 from app.till import again, queries
 from app.till.desk import Desk
+from app.till.goods import deals
+from app.till.goods.deals import Deal
 from app.till.people import approvals
 from app.till.rules import LAST_ACTIONS, RECENT_WITHIN, SERIAL
 
@@ -78,6 +80,7 @@ class Result:
     deficit: int
     reasons: tuple[str, ...]
     stamps: StampsNow | None
+    deal: Deal | None = None
 
 
 def last_actions(session: Session, desk: Desk, *, language: str, now: datetime) -> tuple[Action, ...]:
@@ -126,6 +129,7 @@ def result_of(session: Session, desk: Desk, entry_id: str, *, language: str, now
             *(_said(one, entry, language) for one in entry.reasons or () if not _is_plain(one)),
         ),
         stamps=_stamps_now(session, card, entry.unit, language, now),
+        deal=deals.booked(session, entry, language),
     )
 
 
@@ -150,7 +154,7 @@ def _action(row: Any, *, desk: Desk, names: dict[str, str], language: str, now: 
         kind=kind,
         unit=_unit(entry.unit),
         points=entry.points if captured is None else -captured,
-        what=names.get(entry.note, ""),
+        what=i18n.text(language, "Code") if entry.note.startswith("code:") else names.get(entry.note, ""),
         amount=money.shown(abs(entry.amount_minor or 0), entry.currency or "", language) if has_amount else "",
         receipt=entry.receipt or "",
         card=number[-4:],

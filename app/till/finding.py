@@ -9,6 +9,8 @@ from app.cards import codes, people
 from app.cards import service as cards
 from app.cards.models import Card
 from app.counter import misplaced
+from app.coupons import codes as coupon_codes
+from app.coupons import service as coupons
 from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held
 from app.ledger.held import Held
@@ -33,19 +35,25 @@ class Identified(Protocol):
     @property
     def status(self) -> str: ...
 
+    @property
+    def kind(self) -> str: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A card to open, or a sale to return."""
+    """A card to open, a sale to return, or a unique code as typed. `is_gift`: the card pays and earns nothing."""
 
     serial: str = ""
+    is_gift: bool = False
     sale: str = ""
+    code: str = ""
 
 
 def find(session: Session, desk: Desk, text: str) -> Found:
-    """What was scanned or typed: a card's code, the e-mail address or phone number of its member, or a receipt.
+    """What was scanned or typed: a card's code, a unique code, a member's e-mail address or phone number, or a receipt.
 
-    A text that is shaped like a card's code and is none is answered without looking anything up.
+    A text that is shaped like a card's code and is none is answered without looking anything up. What could be both is
+    a card if there is one.
 
     Raises: Unprocessable `not_a_code`, NotFound `unknown_code`, Conflict `void_card`.
     """
@@ -59,10 +67,12 @@ def find(session: Session, desk: Desk, text: str) -> Found:
         card, unknown = _by_contact(session, desk, text, unknown)
     elif _is_shaped(text) or not _is_receipt(text):
         raise _not_a_code()
-    else:
+    elif coupon_codes.normalise(text) is None:
         unknown = _not_a_code()
     if card is not None:
-        return Found(serial=_active(card).serial)
+        return Found(serial=_active(card).serial, is_gift=card.kind == "gift")
+    if _is_coupon(session, desk, text):
+        return Found(code=text)
     sales = _sales(session, desk, text) if _is_receipt(text) else []
     if len(sales) == 1:
         return Found(sale=sales[0].id)
@@ -129,6 +139,16 @@ def _sales(session: Session, desk: Desk, receipt: str) -> list[Entry]:
     booked = session.scalars(queries.sales_of_receipt(desk.programme.id, stores, receipt)).all()
     found = [misplaced.now_at(session, entry) for entry in booked]
     return [entry for entry in found if entry.store_id == (desk.store.id if desk.store else None)] or found
+
+
+def _is_coupon(session: Session, desk: Desk, text: str) -> bool:
+    if coupon_codes.normalise(text) is None:
+        return False
+    try:
+        coupons.find(session, desk.programme.id, text)
+    except NotFound:
+        return False
+    return True
 
 
 def _not_a_code() -> Unprocessable:

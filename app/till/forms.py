@@ -16,23 +16,30 @@ LONGEST_RECEIPT = 64
 
 @dataclass(frozen=True, kw_only=True)
 class EarnForm:
-    """A purchase. `amount` is minor units, or a question to the cashier."""
+    """A purchase. `amount` is minor units, or a question to the cashier.
+
+    `off`: the discount in minor units that the cashier has been shown; None: none has been.
+    """
 
     amount: int | Ambiguous
     receipt: str | None
     key: str
+    off: int | None = None
 
     @classmethod
     def parse(cls, form: Mapping[str, str], programme: Programme) -> "EarnForm":
         """Raises: Unprocessable with `errors` for amount or receipt; BadRequest without a key."""
         chosen = form.get("minor", "")
         amount = _minor(chosen) if chosen else amounts.parse(form.get("amount", ""), programme.currency)
-        return cls(amount=amount, receipt=receipt_of(form), key=idempotency.check_key(form.get("key")))
+        off = _off(form.get("off", ""))
+        return cls(amount=amount, receipt=receipt_of(form), key=idempotency.check_key(form.get("key")), off=off)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedeemForm:
     """Points, or the public id of a reward, an offer or a full stamp card: exactly one. `hold`: only put it aside.
+
+    `slot`: the date of an experience; `waits`: a place on its waiting list will do.
 
     `basket`: the amount that stands in the amount field, minor units; None if there is none, or none that is clear.
     """
@@ -44,6 +51,8 @@ class RedeemForm:
     receipt: str | None
     basket: int | None
     hold: bool
+    slot: str | None
+    waits: bool
     key: str
 
     @classmethod
@@ -61,8 +70,10 @@ class RedeemForm:
             offer=offer,
             stamp_card=stamp_card,
             receipt=receipt_of(form),
-            basket=_basket(form.get("basket", ""), programme.currency),
+            basket=basket_of(form.get("basket", ""), programme.currency),
             hold=reserve is not None,
+            slot=check_id(form["slot"]) if form.get("slot") else None,
+            waits=form.get("waits") == "yes",
             key=idempotency.check_key(form.get("key")),
         )
 
@@ -173,6 +184,11 @@ def _minor(text: str) -> int:
     return int(text)
 
 
+def _off(text: str) -> int | None:
+    """What was shown as taken off; what cannot be read was not shown."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+
 def _points(text: str) -> int:
     digits = "".join(text.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9) or int(digits) == 0:
@@ -181,7 +197,7 @@ def _points(text: str) -> int:
     return int(digits)
 
 
-def _basket(text: str, currency: str) -> int | None:
+def basket_of(text: str, currency: str) -> int | None:
     """The amount beside a reward is a help, not the purpose: what cannot be read is as if it was not there."""
     if not text.strip():
         return None

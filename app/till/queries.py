@@ -14,7 +14,7 @@ from app.offers.models import Offer
 from app.rewards.models import Reward
 
 _CARD = table_of(Card)
-NUMBERED = select(_CARD.c.serial, _CARD.c.status).where(
+NUMBERED = select(_CARD.c.serial, _CARD.c.status, _CARD.c.kind).where(
     _CARD.c.number == bindparam("number"), _CARD.c.programme_id == bindparam("programme_id")
 )
 # what a cashier did, as against what follows from it

@@ -20,13 +20,24 @@ from app.till.desk import Desk
 from app.till.drawing import Asked, draw
 from app.till.finding import Found
 from app.till.forms import EarnForm, HoldForm, MoveForm, RedeemForm, StampForm, UndoForm, receipt_of
+from app.till.goods import deals
 from app.till.people import approvals
 from app.till.returning import ReturnForm
 from app.till.rules import FRAME_BYTES, WRONG_CODES
 from app.till.screen import Question, Screen
 from app.web import world
 
-Work = Callable[[Session, Desk], str | Question]
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Told:
+    """What was done without any entry, as a sentence."""
+
+    text: str
+
+
+Work = Callable[[Session, Desk], str | Question | Told]
+CODE_KEPT_S = 600
+ASKS_CASHIER = {"leaves_deficit", "basket_needed"}
 ASKS_MANAGER = {"needs_manager", "wrong_pin", "pin_locked"}
 
 blueprint = Blueprint("till", __name__, url_prefix="/till")
@@ -36,27 +47,16 @@ blueprint = Blueprint("till", __name__, url_prefix="/till")
 @requires(*rules.TILL)
 def waiting() -> AnyResponse:
     """Waiting for a card, with what was done last."""
-    return _screen(Asked(done=request.args.get("done")))
+    return show(Asked(done=request.args.get("done")))
 
 
 @blueprint.get("/cards/<serial>")
 @requires(*rules.TILL)
 def card(serial: str) -> AnyResponse:
     """A customer's card, open, with what was done with it last."""
-    return _screen(Asked(serial=serial, done=request.args.get("done")))
-
-
-@blueprint.post("/scan")
-@requires(*rules.TILL)
-def scan() -> AnyResponse:
-    """Open the card that was scanned or typed, or the return of the sale whose receipt it was."""
-    try:
-        found = _found(request.form.get("code", ""))
-    except AppError as refusal:
-        return _screen(Asked(refusal=refusal))
-    if found.sale:
-        return _answer(Asked(returning=found.sale), url_for("till.returns_sale", entry_id=found.sale))
-    return _answer(Asked(serial=found.serial), url_for("till.card", serial=found.serial))
+    if _is_gift(serial):
+        return redirect(url_for("till_value.card", serial=serial), code=303)
+    return show(Asked(serial=serial, done=request.args.get("done"), told=session.pop("till_told", "")))
 
 
 @blueprint.post("/cards/<serial>/earn")
@@ -66,9 +66,12 @@ def earn(serial: str) -> AnyResponse:
         form = EarnForm.parse(request.form, here.programme)
         if isinstance(form.amount, Ambiguous):
             return _which_amount(form.amount, here)
+        deal = deals.proposed(writing, here, serial, form, language=page_language(), now=world().clock())
+        if deal is not None:
+            return Question(kind="discount", deal=deal, key=form.key)
         return actions.earn(writing, here, serial, form, now=world().clock())
 
-    return _do(work, Asked(serial=serial))
+    return do(work, Asked(serial=serial))
 
 
 @blueprint.post("/cards/<serial>/redeem")
@@ -78,7 +81,7 @@ def redeem(serial: str) -> AnyResponse:
         form = RedeemForm.parse(request.form, here.programme)
         return actions.redeem(writing, here, serial, form, now=world().clock())
 
-    return _do(work, Asked(serial=serial), stays=True)
+    return do(work, Asked(serial=serial), stays=True)
 
 
 @blueprint.post("/cards/<serial>/hold")
@@ -87,7 +90,7 @@ def end_hold(serial: str) -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
         return actions.end_hold(writing, here, serial, HoldForm.parse(request.form), now=world().clock())
 
-    return _do(work, Asked(serial=serial), stays=True)
+    return do(work, Asked(serial=serial), stays=True)
 
 
 @blueprint.post("/cards/<serial>/stamp")
@@ -96,7 +99,7 @@ def stamp(serial: str) -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
         return actions.stamp(writing, here, serial, StampForm.parse(request.form), now=world().clock())
 
-    return _do(work, Asked(serial=serial), stays=True)
+    return do(work, Asked(serial=serial), stays=True)
 
 
 @blueprint.post("/undo")
@@ -105,7 +108,7 @@ def undo() -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
         return actions.undo(writing, here, UndoForm.parse(request.form), now=world().clock())
 
-    return _do(work, Asked())
+    return do(work, Asked())
 
 
 @blueprint.post("/cards/<serial>/move")
@@ -116,14 +119,14 @@ def move(serial: str) -> AnyResponse:
     def work(writing: Session, here: Desk) -> str:
         return actions.move(writing, here, MoveForm.parse(request.form), now=world().clock())
 
-    return _do(work, Asked(serial=serial))
+    return do(work, Asked(serial=serial))
 
 
 @blueprint.get("/returns")
 @requires(*rules.TILL)
 def returns() -> AnyResponse:
     """Ask for the receipt of what comes back."""
-    return _screen(Asked(returning="", serial=request.args.get("card")))
+    return show(Asked(returning="", serial=request.args.get("card")))
 
 
 @blueprint.post("/returns")
@@ -133,17 +136,17 @@ def returns_find() -> AnyResponse:
     serial = request.form.get("card", "")
     try:
         with world().database.reading() as reading:
-            sale = finding.sale_of(reading, _desk(reading), receipt_of(request.form), serial=serial)
+            sale = finding.sale_of(reading, standing(reading), receipt_of(request.form), serial=serial)
     except AppError as refusal:
-        return _screen(Asked(returning="", serial=serial or None, refusal=refusal, typed=request.form))
-    return _answer(Asked(returning=sale.id), url_for("till.returns_sale", entry_id=sale.id))
+        return show(Asked(returning="", serial=serial or None, refusal=refusal, typed=request.form))
+    return answer(Asked(returning=sale.id), url_for("till.returns_sale", entry_id=sale.id))
 
 
 @blueprint.get("/returns/<entry_id>")
 @requires(*rules.TILL)
 def returns_sale(entry_id: str) -> AnyResponse:
     """A sale, line by line, to choose what comes back."""
-    return _screen(Asked(returning=entry_id))
+    return show(Asked(returning=entry_id))
 
 
 @blueprint.post("/returns/<entry_id>")
@@ -153,17 +156,17 @@ def returns_submit(entry_id: str) -> AnyResponse:
     asked = Asked(returning=entry_id, typed=request.form)
     try:
         with world().database.reading() as reading:
-            form = ReturnForm.parse(request.form, _desk(reading).programme.currency)
+            form = ReturnForm.parse(request.form, standing(reading).programme.currency)
     except AppError as refusal:
-        return _screen(dataclasses.replace(asked, refusal=refusal))
+        return show(dataclasses.replace(asked, refusal=refusal))
     asked = dataclasses.replace(asked, chosen=form)
     if form.act == "reckon":
-        return _screen(asked)
+        return show(asked)
 
     def work(writing: Session, here: Desk) -> str:
         return actions.take_back(writing, here, entry_id, form, now=world().clock())
 
-    return _do(work, asked)
+    return do(work, asked)
 
 
 @blueprint.post("/decode")
@@ -194,7 +197,7 @@ def store_submit() -> AnyResponse:
     return _store_page(is_wrong=True)
 
 
-def _do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
+def do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
     """Run one action in one transaction and show its result, its question, or its refusal beside what was asked.
 
     A purchase is the last thing that is done with a card; after anything else the card *stays* open for it.
@@ -202,27 +205,63 @@ def _do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
     database, asked = world().database, dataclasses.replace(asked, typed=request.form)
     try:
         with database.reading() as reading:
-            here = _desk(reading)  # before the transaction, in which others wait
+            here = standing(reading)  # before the transaction, in which others wait
         sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
         if sent.asks:
             approvals.grant(world(), here, sent, terminal())
         outcome = approvals.run(world(), here, sent, work)
     except AppError as refusal:
-        if refusal.code == "leaves_deficit":
-            return _screen(_deficit_shown(asked, refusal))
+        if refusal.code in ASKS_CASHIER:
+            return show(_asks(asked, refusal))
         if refusal.code == "needs_manager":
             _note("limit_hit", refusal)
         if refusal.code in ASKS_MANAGER:
             asked = dataclasses.replace(asked, approval=sent)
-        return _screen(dataclasses.replace(asked, refusal=refusal))
+        return show(dataclasses.replace(asked, refusal=refusal))
     if isinstance(outcome, Question):
-        return _screen(dataclasses.replace(asked, question=outcome))
+        return show(dataclasses.replace(asked, question=outcome))
     failpoints.reached("sale.committed")
-    if stays and asked.serial:
-        return _answer(
-            Asked(serial=asked.serial, done=outcome), url_for("till.card", serial=asked.serial, done=outcome)
-        )
-    return _answer(Asked(done=outcome), url_for("till.waiting", done=outcome))
+    serial = asked.serial if stays else None
+    if isinstance(outcome, Told):
+        return _told(asked.serial or "", outcome.text)
+    address = url_for("till.card", serial=serial, done=outcome) if serial else url_for("till.waiting", done=outcome)
+    return answer(Asked(serial=serial, done=outcome), address)
+
+
+def _how_much() -> Question:
+    """What a reward takes off depends on the purchase: ask what it costs, and send the same form again with it."""
+    kept = ((name, value) for name, value in request.form.items() if name not in {"csrf_token", "basket", "key"})
+    return Question(kind="basket", address=request.path, fields=tuple(kept), key=request.form.get("key", ""))
+
+
+def _told(serial: str, text: str) -> AnyResponse:
+    if by_script():
+        return show(Asked(serial=serial, told=text))
+    session["till_told"] = text
+    return redirect(url_for("till.card", serial=serial), code=303)
+
+
+def _is_gift(serial: str) -> bool:
+    with world().database.reading() as reading:
+        try:
+            return finding.card_at(reading, standing(reading), serial).kind == "gift"
+        except AppError:
+            return False
+
+
+def kept_code() -> str:
+    """The unique code that was scanned before any card, and waits for one."""
+    kept: dict[str, Any] = session.get("till_code") or {}
+    is_fresh = world().clock().timestamp() - kept.get("at", 0) < CODE_KEPT_S
+    return str(kept.get("code", "")) if is_fresh else ""
+
+
+def _asks(asked: Asked, refusal: AppError) -> Asked:
+    if refusal.code == "leaves_deficit":
+        return _deficit_shown(asked, refusal)
+    if request.form.get("basket"):  # it was typed, and cannot be read
+        return dataclasses.replace(asked, refusal=refusal, question=_how_much())
+    return dataclasses.replace(asked, question=_how_much())
 
 
 def _deficit_shown(asked: Asked, refusal: AppError) -> Asked:
@@ -236,15 +275,15 @@ def _deficit_shown(asked: Asked, refusal: AppError) -> Asked:
     return dataclasses.replace(asked, question=question)
 
 
-def _found(code: str) -> Found:
-    """The card with that code, or the sale. Wrong codes are counted for the terminal and for the person."""
+def look_up(code: str) -> Found:
+    """The card with that code, the sale, or the unique code. Wrong ones count for the terminal and for the person."""
     parts, now = world(), world().clock()
     subjects = (f"terminal:{terminal()}", current_staff().actor)
     try:
         with parts.database.reading() as reading:
             for subject in subjects:
                 throttle.check_lock(reading, WRONG_CODES, subject, now=now)
-            return finding.find(reading, _desk(reading), code)
+            return finding.find(reading, standing(reading), code)
     except NotFound as refusal:
         with parts.database.unit_of_work() as writing:
             counts = [throttle.count_failure(writing, WRONG_CODES, subject, now=now) for subject in subjects]
@@ -253,9 +292,9 @@ def _found(code: str) -> Found:
         raise
 
 
-def _screen(asked: Asked) -> AnyResponse:
+def show(asked: Asked) -> AnyResponse:
     """Draw the screen; a card that cannot be opened leaves the till waiting, with the reason."""
-    parts = world()
+    parts, asked = world(), dataclasses.replace(asked, code=kept_code())
     with parts.database.reading() as reading:
         here = desk.desk_of(reading, current_staff(), _chosen())
         if here is None:
@@ -266,7 +305,7 @@ def _screen(asked: Asked) -> AnyResponse:
 
 
 def _rendered(drawn: Screen, refusal: AppError | None) -> AnyResponse:
-    template = "till/_screen.html" if _by_script() else "till/screen.html"
+    template = "till/_screen.html" if by_script() else "till/screen.html"
     page = make_response(render_template(template, screen=drawn, staff=drawn.desk.who, path=_path(drawn)))
     page.headers["X-Till-Screen"] = "1"
     page.headers["Permissions-Policy"] = "camera=(self)"
@@ -288,9 +327,9 @@ def _path(drawn: Screen) -> str:
     )
 
 
-def _answer(asked: Asked, address: str) -> AnyResponse:
+def answer(asked: Asked, address: str) -> AnyResponse:
     """A page is sent on, so that reloading repeats nothing; a script gets the next screen at once."""
-    return _screen(asked) if _by_script() else redirect(address, code=303)
+    return show(asked) if by_script() else redirect(address, code=303)
 
 
 def _which_amount(found: Ambiguous, here: Desk) -> Question:
@@ -317,7 +356,7 @@ def _place_value(place: Desk) -> str:
     return place.store.public_id if place.store else place.programme.public_id
 
 
-def _desk(reading: Session) -> Desk:
+def standing(reading: Session) -> Desk:
     here = desk.desk_of(reading, current_staff(), _chosen())
     if here is None:
         raise NotFound("no_store", "Choose your store first.")
@@ -329,7 +368,7 @@ def _chosen() -> desk.Choice | None:
     return desk.Choice(**kept) if kept else None
 
 
-def _by_script() -> bool:
+def by_script() -> bool:
     return request.headers.get("X-Requested-With") == "fetch"
 
 

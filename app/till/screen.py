@@ -20,6 +20,9 @@ from app.till.choices import Choice
 from app.till.desk import Desk
 from app.till.entries import Action, Result
 from app.till.forms import new_key
+from app.till.goods import page
+from app.till.goods.deals import Deal
+from app.till.goods.page import Goods, WaitingCode
 from app.till.people.tiles import Wanted
 from app.till.refusals import Refusals
 from app.till.returning import Returning
@@ -59,16 +62,24 @@ class Customer:
     expiring: Cue | None
     warning: Cue | None
     history: tuple[Action, ...]
+    goods: Goods
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What must be answered first: which of two amounts, or whether a deficit is accepted."""
+    """What must be answered first: which of two amounts, whether a deficit is accepted, what the purchase costs
+    (basket), or whether what is taken off is right (discount).
+
+    `address` and `fields`: the form that is sent again with the answer.
+    """
 
     kind: str
     amounts: tuple[tuple[int, str], ...] = ()
     entry_id: str = ""
     missing: int = 0
+    deal: Deal | None = None
+    address: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
     key: str = field(default_factory=new_key)
 
 
@@ -88,6 +99,8 @@ class Screen:
     last: tuple[Action, ...] = ()
     question: Question | None = None
     approval: Wanted | None = None
+    told: str = ""
+    code: WaitingCode | None = None
     refusal: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +114,7 @@ class Screen:
         """What the sounds say: done, refused, or nothing."""
         if self.refusal:
             return "refused"
-        return "done" if self.result and not self.question else ""
+        return "done" if (self.result or self.told) and not self.question else ""
 
     @property
     def undo(self) -> Action | None:
@@ -124,6 +137,7 @@ def customer_of(session: Session, desk: Desk, card: Card, *, language: str, now:
         expiring=_expiring(view, desk, language),
         warning=_warning(view, desk, language),
         history=entries.history_of(session, desk, card, language=language, now=now),
+        goods=page.goods_of(session, desk, view, language=language, now=now),
     )
 
 

@@ -6,6 +6,8 @@ from app import money
 from app.errors import AppError, Sentence
 from app.i18n import translate
 
+OWN_WORDS = {"code", "booking"}
+
 
 def sentence(problem: AppError, currency: str) -> str:
     """One short sentence for a refusal."""
@@ -15,6 +17,8 @@ def sentence(problem: AppError, currency: str) -> str:
     if problem.code == "invalid_amount":
         return str(gettext("Type the amount as %(example)s.", example=money.example(currency)))
     told = problem.public
+    if OWN_WORDS & problem.errors.keys():  # what is refused of an offer by the same code has other words
+        return translate(told)
     if isinstance(told, Sentence) and told.values:  # it says how much is missing, or when; the general one does not
         return translate(told)
     return _sentences().get(problem.code) or translate(told)
@@ -41,6 +45,7 @@ def _sentences() -> dict[str, str]:
         "unknown_receipt": gettext("No sale with this receipt number here."),
         "exceeds_original": gettext("More comes back than was bought, or it came back already."),
         "other_card": gettext("This receipt belongs to another card."),
+        "discount_changed": gettext("The discount has changed meanwhile. Look at it again."),
         "same_card": gettext("The purchase is on this card already."),
         "unknown_line": gettext("This sale has no such line. Open the return again."),
         "nothing_chosen": gettext("Choose what comes back."),

@@ -44,6 +44,7 @@ export class Screen {
 
   submit(event) {
     const form = event.target;
+    for (const field of form.querySelectorAll("[data-carry]")) field.value = this.root.querySelector("[data-amount]")?.value ?? "";
     if (form.dataset.whole !== undefined) return;
     event.preventDefault();
     const body = new FormData(form, event.submitter);
@@ -93,6 +94,10 @@ export class Screen {
   async show(answer) {
     if (answer.status === 401) {
       window.location.assign("/login?next=/till");
+      return;
+    }
+    if (answer.headers.get("X-Till-Go")) {
+      window.location.assign(answer.headers.get("X-Till-Go"));
       return;
     }
     const html = await answer.text();
