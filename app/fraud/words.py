@@ -2,7 +2,7 @@
 
 from app import i18n
 from app.fraud.models import Notice
-from app.ledger import words
+from app.ledger import service, words
 
 
 def title(kind: str, language: str) -> str:
@@ -32,11 +32,16 @@ def sentence(notice: Notice, language: str) -> str:
         return i18n.text(language, "%(earns)s purchases and %(points)s points in an hour; the next was refused.",
                          earns=facts.get("earns", 0), points=facts.get("points", 0))  # fmt: skip
     if notice.kind == "adjusted":
-        unit = str(facts.get("unit", "points"))
-        return f"{words.signed(int(facts.get('units', 0)), unit, language)} {words.unit(unit, language)}"
+        return change(int(facts.get("units", 0)), str(facts.get("unit", "points")), language)
     return {
         "own_card": i18n.text(language, "It was refused: nobody gives anything to their own card."),
         "many_earns": i18n.text(language, "%(num)s purchases on this day.", num=facts.get("sales", 0)),
         "many_tills": i18n.text(language, "Used at %(num)s tills on this day.", num=facts.get("tills", 0)),
         "after_hours": i18n.text(language, "A purchase was booked while the store is closed."),
     }.get(notice.kind, "")
+
+
+def change(units: int, unit: str, language: str) -> str:
+    """How much of what: "+400 Points", or money with its currency alone."""
+    said = words.signed(units, unit, language)
+    return said if service.is_money(unit) else f"{said} {words.unit(unit, language)}"

@@ -9,7 +9,6 @@ from app.cards import codes
 from app.fraud import words
 from app.fraud.watching import Seen, TopCard, Waiting
 from app.i18n import page_language
-from app.ledger import words as units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ def correction(waiting: Waiting, names: Mapping[str, str], me: str) -> Correctio
     one, language = waiting.adjustment, page_language()
     return CorrectionRow(
         id=one.public_id,
-        change=f"{units.signed(one.units, one.unit, language)} {units.unit(one.unit, language)}",
+        change=words.change(one.units, one.unit, language),
         number=waiting.number,
         card=codes.grouped(waiting.number),
         reason=one.reason,

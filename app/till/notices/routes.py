@@ -17,7 +17,7 @@ from app.errors import AppError, NotFound, Unprocessable
 from app.fraud import service as fraud
 from app.fraud import watching, words
 from app.i18n import page_language
-from app.ledger import words as units
+from app.ledger import service as ledger
 from app.ledger.held import POINTS
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
@@ -39,6 +39,7 @@ class Item:
     card: str
     facts: str
     is_own: bool = False
+    is_money: bool = False
 
 
 @blueprint.get("", strict_slashes=False)
@@ -154,9 +155,9 @@ def _correction(waiting: watching.Waiting, here: Desk, names: dict[str, str]) ->
     one, language = waiting.adjustment, page_language()
     at = format_datetime(one.asked_at, "d MMM, HH:mm", tzinfo=ZoneInfo(here.timezone), locale=language)
     return Item(
-        id=one.public_id, title=f"{units.signed(one.units, one.unit, language)} {units.unit(one.unit, language)}",
-        text=one.reason, card=codes.grouped(waiting.number), facts=f"{names.get(one.asked_by, one.asked_by)} · {at}",
-        is_own=one.asked_by == here.who.actor,
+        id=one.public_id, title=words.change(one.units, one.unit, language), text=one.reason,
+        card=codes.grouped(waiting.number), facts=f"{names.get(one.asked_by, one.asked_by)} · {at}",
+        is_own=one.asked_by == here.who.actor, is_money=ledger.is_money(one.unit),
     )  # fmt: skip
 
 
