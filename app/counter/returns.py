@@ -69,9 +69,9 @@ def reverse(
         after = _without_parts(session, after, back)
         after = _without_spend(session, after, original, booked, now)
         bearer.give_back(session, card, original, booked.entry.id)
+    rewards.give_back(session, original.id, now)
     if original.kind == "offer":
         offers.give_back(session, original.id, now=now)
-    rewards.give_back(session, original.id, now)
     return moves.done(session, after, booked, now)
 
 

@@ -1,10 +1,11 @@
 """Taking a reward: limits, stock and places are counted with it, and given back with it, once.
 
-Whoever calls holds the card. What is decided here is decided by conditional updates, in one order: the reward, its day,
-its slot. A look beforehand only finds the words.
+Whoever calls holds the card. What is decided here is decided by conditional updates, in one order: the code, the
+reward, its day, its slot, the takings that move up. A look beforehand only finds the words.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, or_, select, update
@@ -54,12 +55,16 @@ def quote(session: Session, card: Held, reward: Reward, wish: Wish, *, now: date
 def reserve(session: Session, card: Held, reward: Reward, wish: Wish, *, is_hold: bool, now: datetime) -> Taking:
     """Count a use of the reward for a held card: its price, its stock, its place. The units are the caller's to move.
 
+    A hold takes a place or none: nobody waits for one with units that are only put aside.
+
     Raises: as `quote`; Conflict `slot_full`, `ended` or `needs_slot` of an experience.
     """
     price = quote(session, card, reward, wish, now=now)
     day = _day(card, now)
     _count(session, reward, day)
-    place = slots.take(session, reward, wish, now=now) if reward.kind == "experience" else None
+    place = None
+    if reward.kind == "experience":
+        place = slots.take(session, reward, replace(wish, waits=wish.waits and not is_hold), now=now)
     taking = Taking(
         public_id=ids.public_id("tak"),
         reward_id=reward.id,
@@ -109,7 +114,10 @@ def check_part(session: Session, hold: Hold, units: int) -> None:
 def hold_ended(session: Session, hold: Hold, now: datetime) -> None:
     """A hold was let go, by a void or by its time: its reward's stock, limits and place are free again, once."""
     taking = of_hold(session, hold.id)
-    if taking is not None and _turn(session, taking, "held", {"state": "ended", "ended_at": now}):
+    if taking is None:
+        return
+    _hold_reward(session, taking)
+    if _turn(session, taking, "held", {"state": "ended", "ended_at": now}):
         _uncount(session, taking)
 
 
@@ -119,6 +127,7 @@ def give_back(session: Session, entry_id: str, now: datetime) -> None:
     taking = session.scalars(select(Taking).where(Taking.entry_id == entry_id)).one_or_none()
     if taking is None:
         return
+    _hold_reward(session, taking)
     was = taking.state
     if was in {"taken", "waiting"} and _turn(session, taking, was, {"state": "returned", "ended_at": now}):
         _uncount(session, taking, was_waiting=was == "waiting")
@@ -252,6 +261,14 @@ def _count_day(session: Session, reward: Reward, day: str) -> None:
     )
     if rows_changed(session, counted) != 1:
         raise rules.conflict("limit_of_day")
+
+
+def _hold_reward(session: Session, taking: Taking) -> None:
+    """Lock the reward before the taking: somebody else who gives a place up may be moving this one up, and was then to
+    wait for the reward in turn. What the taking is by then is read."""
+    query = select(Reward.id).where(Reward.id == taking.reward_id)
+    session.execute(query.with_for_update(key_share=True))
+    session.refresh(taking)
 
 
 def _turn(session: Session, taking: Taking, was: str, became: dict[str, object]) -> bool:

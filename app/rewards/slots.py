@@ -183,8 +183,10 @@ def call_off(session: Session, slot: Slot, *, now: datetime) -> None:
 
 
 def settled(session: Session, slot_id: int, *, now: datetime) -> None:
-    """Nobody is owed anything for this slot any more."""
-    session.execute(update(Slot).where(Slot.id == slot_id, Slot.settled_at.is_(None)).values(settled_at=now))
+    """Nobody is owed anything for this slot any more. Not while a hold of a place of it may still be captured."""
+    held = select(Taking.id).where(Taking.slot_id == slot_id, Taking.state == "held").limit(1)
+    if session.scalar(held) is None and not owed(session, slot_id, limit=1):
+        session.execute(update(Slot).where(Slot.id == slot_id, Slot.settled_at.is_(None)).values(settled_at=now))
 
 
 def _locked(session: Session, slot_id: int) -> Slot:

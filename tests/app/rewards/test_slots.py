@@ -100,6 +100,33 @@ def test_a_date_that_is_called_off_gives_everybody_the_price_back(any_world: Wor
     assert refusal(lambda: book(stall, reward, slot)).code == "ended"
 
 
+def test_a_hold_takes_a_place_or_none(any_world: World) -> None:
+    stall = Stall(any_world)
+    reward = tasting(stall)
+    slot = stall.slot(reward)
+    book(stall, reward, slot)
+
+    full = refusal(lambda: stall.hold(reward, stall.member(50), slot=slot.public_id, waits=True))
+
+    assert (full.code, stall.row(slot).taken) == ("slot_full", 1)
+
+
+def test_a_place_that_was_held_while_its_date_was_called_off_is_paid_back(any_world: World) -> None:
+    stall = Stall(any_world)
+    reward = tasting(stall)
+    slot = stall.slot(reward)
+    guest = stall.member(50)
+    held = stall.hold(reward, guest, slot=slot.public_id)
+
+    stall.work(lambda s: slots.call_off(s, s.get_one(Slot, slot.id), now=stall.now))
+    visiting.settle_slots(any_world)
+    stall.capture(held)
+    for _ in range(2):
+        visiting.settle_slots(any_world)
+
+    assert (stall.has(guest), stall.row(slot).settled_at) == (50, stall.now)
+
+
 def test_until_when_a_place_can_be_cancelled_is_the_rewards_to_say(world: World) -> None:
     stall = Stall(world)
     reward = tasting(stall, cancel_before_h=24)
