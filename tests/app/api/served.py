@@ -1,10 +1,11 @@
-"""One server process of the API on a database: `python -m tests.app.api.served DATABASE_URL FOLDER` prints its port."""
+"""One server process on a database: `python -m tests.app.api.served DATABASE_URL FOLDER [api|all]` prints its port."""
 
 import sys
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from app.factory import create_app
 from app.world import open_world
 from tests.app.api.conftest import make_app
 from tests.conftest import settings_for
@@ -18,8 +19,9 @@ class Quiet(WSGIRequestHandler):
 
 
 def main() -> None:
-    url, folder = sys.argv[1:]
-    app = make_app(open_world(settings_for(url, Path(folder))))
+    url, folder, *door = sys.argv[1:]
+    world = open_world(settings_for(url, Path(folder)))
+    app = create_app(world) if door == ["all"] else make_app(world)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     print(server.server_port, flush=True)
     server.serve_forever()
