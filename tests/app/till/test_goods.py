@@ -353,10 +353,10 @@ def discounted(shop: Shop, percent: str = "10") -> None:
     shop.world.clock.advance(seconds=2)  # type: ignore[attr-defined]
 
 
-def bearer(shop: Shop) -> Card:
+def bearer(shop: Shop, kind: str = "bearer") -> Card:
     with shop.world.database.unit_of_work() as session:
         programme = session.get_one(Programme, shop.programme.id)
-        return stock.issue(session, programme, "bearer", source="till", now=shop.world.clock())
+        return stock.issue(session, programme, kind, source="till", now=shop.world.clock())
 
 
 def test_what_the_rules_take_off_a_purchase_is_told_large(till: Till, shop: Shop) -> None:

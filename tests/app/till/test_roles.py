@@ -57,10 +57,6 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", "/till/notices/<notice_id>/dismiss"): TILL - {"cashier"},
     ("POST", "/till/notices/corrections/<adjustment_id>/<verdict>"): TILL - {"cashier"},
     ("POST", "/till/notices/corrections"): TILL - {"cashier"},
-    ("GET", "/till/day"): TILL,
-    ("GET", "/till/day.<form>"): TILL,
-    ("GET", "/till/slips/<entry_id>"): TILL,
-    ("GET", "/till/slips/<entry_id>.<form>"): TILL,
     ("GET", "/till/store"): TILL,
     ("POST", "/till/store"): TILL,
 }
@@ -70,6 +66,7 @@ def test_the_table_names_every_route(app: Flask) -> None:
     routes = {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith(("staff.", "till.", "till_day.", "till_goods.", "till_notices.", "till_people."))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
