@@ -24,6 +24,8 @@ def kind(entry: Entry, language: str) -> str:
     if entry.kind == "merge":
         arrived = entry.points > 0
         return i18n.text(language, "From another card") if arrived else i18n.text(language, "Moved to another card")
+    if entry.unit.startswith(("stamp:", "voucher:")) and entry.kind in {"earn", "spend"}:
+        return _kind_of_stamps(entry, language)
     return {
         "earn": i18n.text(language, "Purchase"),
         "activate": i18n.text(language, "Ready to use"),
@@ -39,6 +41,13 @@ def kind(entry: Entry, language: str) -> str:
         "pay": i18n.text(language, "Paid with the card"),
         "refund": i18n.text(language, "Refunded"),
     }.get(entry.kind, entry.kind)
+
+
+def _kind_of_stamps(entry: Entry, language: str) -> str:
+    """Stamps are given; a full card turns them into a reward, which is used later."""
+    if entry.unit.startswith("stamp:"):
+        return i18n.text(language, "Stamped") if entry.kind == "earn" else i18n.text(language, "Card full")
+    return i18n.text(language, "Card full") if entry.kind == "earn" else i18n.text(language, "Reward used")
 
 
 def unit(name: str, language: str) -> str:

@@ -87,12 +87,18 @@ class Collected:
     stamps: int
     vouchers: int
 
-    def line(self, language: str, *, dots_max: int = 50) -> str:
+    def line(self, language: str) -> str:
         """●●●●●●●○○○ 7 of 10"""
-        count = text(language, "%(stamps)s of %(size)s", stamps=self.stamps, size=self.stamp_card.size)
-        if self.stamp_card.size > dots_max:
-            return count
-        return f"{rules.drawn(self.stamps, self.stamp_card.size)} {count}"
+        return f"{rules.drawn(self.stamps, self.stamp_card.size)} {self._count(language)}"
+
+    def front(self, language: str) -> str:
+        """7 of 10 ●●●●●●●○○○: where a row is shared the end is cut, so figures go first."""
+        if self.stamp_card.size > FRONT_DOTS:
+            return self._count(language)
+        return f"{self._count(language)} {rules.drawn(self.stamps, self.stamp_card.size)}"
+
+    def _count(self, language: str) -> str:
+        return text(language, "%(stamps)s of %(size)s", stamps=self.stamps, size=self.stamp_card.size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +187,7 @@ def front_line(collected: Sequence[Collected], language: str) -> tuple[str, str]
     if not live:
         return None
     first = max(live, key=lambda one: (one.stamps * 50 // one.stamp_card.size, one.stamp_card.public_id))
-    return first.stamp_card.name_in(language), first.line(language, dots_max=FRONT_DOTS)
+    return first.stamp_card.name_in(language), first.front(language)
 
 
 def stamp_lines(collected: Sequence[Collected], language: str) -> list[str]:

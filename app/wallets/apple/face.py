@@ -22,6 +22,7 @@ from app.wallets.view import CardView, OfferView
 from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
 
 FRONT = (notes.STAMPS, NEAR)
+ROW_FIELDS = 2
 LOCATIONS_MAX = 10
 LOGO_TEXT_CHARACTERS = 20
 TIER_CHARACTERS = 22
@@ -145,11 +146,12 @@ def _standing(view: CardView) -> Iterator[Field]:
 
 
 def _front(view: CardView) -> list[Field]:
-    """Stamps go before the member's name: of three fields in the row each would be cut."""
+    """What there is room for: of three fields in the row each would be cut. What expires has its place; then stamps,
+    then what the level needs, then the member's name."""
     fields = list(_standing(view))
-    if any(one.key == notes.STAMPS for one in fields):
-        return [one for one in fields if one.key != "member"]
-    return fields
+    room = ROW_FIELDS - len(list(_expiry(view)))
+    kept = sorted((one.key for one in fields), key=lambda key: FRONT.index(key) if key in FRONT else len(FRONT))[:room]
+    return [one for one in fields if one.key in kept]
 
 
 def name_characters(view: CardView) -> int:

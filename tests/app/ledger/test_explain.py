@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.ledger import explain, words
 from app.ledger.explain import Movement, Standing
-from app.ledger.models import Account
+from app.ledger.models import Account, Entry
 from app.ledger.reversals import OnDeficit, Returned
 from app.world import World
 from tests.app.ledger.histories import History
@@ -155,3 +155,18 @@ def test_a_card_without_movements_has_an_empty_page(shelf: Shelf) -> None:
     with shelf.world.database.reading() as session:
         assert explain.page(session, shelf.card.id) == explain.Page(movements=(), before=None)
         assert explain.units(session, shelf.card.id) == ["points"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind", "title"),
+    [
+        ("stamp:stc_1", "earn", "Stamped"),
+        ("stamp:stc_1", "spend", "Card full"),
+        ("voucher:stc_1", "earn", "Card full"),
+        ("voucher:stc_1", "spend", "Reward used"),
+        ("points", "earn", "Purchase"),
+        ("points", "spend", "Points used"),
+    ],
+)
+def test_stamps_are_no_purchase(unit: str, kind: str, title: str) -> None:
+    assert words.kind(Entry(unit=unit, kind=kind, note="", points=1), "en") == title

@@ -58,7 +58,7 @@ def test_stamps_stand_on_the_front_and_with_their_reward_behind(bench: Bench) ->
 
     [front] = [field for field in card.secondary if field.key == "stamps"]
     [behind] = [field for field in card.back if field.key == "stamp-cards"]
-    assert (front.label, front.value) == ("Coffee card", "●●●●●●●○○○ 7 of 10")
+    assert (front.label, front.value) == ("Coffee card", "7 of 10 ●●●●●●●○○○")
     assert behind.value == "Coffee card\n●●●●●●●○○○ 7 of 10\nOne free coffee"
     assert on_google(bench)["stamp-cards"] == behind.value
 

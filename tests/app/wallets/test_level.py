@@ -76,7 +76,7 @@ def test_w14_is_told_on_both_wallets(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("language", "front", "line"),
     [
-        ("tr", "31 Ağu tarihine kadar ₺1.900", "Gold seviyesini korumak için 31 Ağu tarihine kadar ₺1.900"),
+        ("tr", "₺1.900, 31 Ağu tarihine kadar", "Gold seviyesini korumak için 31 Ağu tarihine kadar ₺1.900"),
         ("id", "1.900 TRY sampai 31 Agu", "1.900 TRY lagi agar tetap Gold, sampai 31 Agu"),
     ],
 )

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.cards.design import Design, contrast
 from app.wallets.apple import face
+from app.wallets.notes import Expiring
 from app.wallets.view import CardView, OfferView, ProgrammeView, RewardView, StoreView, TierView
 from passes.apple.encode import encode
 
@@ -102,6 +103,16 @@ def test_a_live_offer_has_the_row_below_the_strip_to_itself() -> None:
     assert [one["key"] for one in content["auxiliaryFields"]] == ["offer", "offer-ends"]
     assert content.get("secondaryFields", []) == []
     assert {"member", "next"} <= {one["key"] for one in content["backFields"]}
+
+
+def test_points_that_expire_leave_room_for_one_more_field_and_the_name_is_read_behind() -> None:
+    expiring = Expiring(units=12, last_on=date(2026, 12, 5), is_near=False)
+
+    content = drawn(replace(VIEW, expiring=expiring))["storeCard"]
+
+    row = [one["key"] for name in ("secondaryFields", "auxiliaryFields") for one in content[name]]
+    assert row == ["next", "expiring"]
+    assert "member" in {one["key"] for one in content["backFields"]}
 
 
 def test_an_offer_stands_on_the_front_with_its_end_on_the_shops_clock() -> None:
