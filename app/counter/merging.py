@@ -92,7 +92,7 @@ def merge(session: Session, source: Card, target: Card, *, reason: str, by: Acto
     here, there = _carry_over(session, made, replace(here, status="voided"), there, by, now)
     session.add(made)
     session.flush()
-    _record(session, made, "cards_merged", here.serial, there.serial, by, now)
+    _record(session, made, "cards_merged", by, now)
     return made
 
 
@@ -125,7 +125,7 @@ def unmerge(session: Session, made: CardMerge, *, by: Actor, now: datetime) -> C
     _write(session, there, parted.arrived, now)
     made.undone_by, made.undone_at = by.name, now
     session.flush()
-    _record(session, made, "cards_parted", here.serial, there.serial, by, now)
+    _record(session, made, "cards_parted", by, now)
     return made
 
 
@@ -306,7 +306,9 @@ def _write(session: Session, card: Held, booked: list[Booked], now: datetime) ->
         moves.written(session, card, now)
 
 
-def _record(session: Session, made: CardMerge, action: str, source: str, target: str, by: Actor, now: datetime) -> None:
+def _record(session: Session, made: CardMerge, action: str, by: Actor, now: datetime) -> None:
+    source, target = (session.scalar(select(Card.serial).where(Card.id == one))
+                      for one in (made.source_id, made.target_id))  # fmt: skip
     audit.record(
         session, actor=by.name, action=action, subject=f"card:{source}",
         after={"merge": made.public_id, "into": f"card:{target}"}, reason=made.reason, now=now,

@@ -388,3 +388,22 @@ def test_two_who_part_at_once_part_once(any_world: World) -> None:
 
     assert outcomes == {"done": 1, "already_undone": 3}
     assert (pair.on(pair.first), pair.on(pair.second)) == ((0, 0), (50, 0))
+
+
+def test_a_payment_of_the_old_card_is_refunded_to_the_one_that_stayed(any_world: World) -> None:
+    pair = Pair(any_world)
+    load = NewLoad(amount_minor=10_000, currency="TRY", reference="till 1")
+    pay = Payment(amount_minor=4_000, currency="TRY")
+
+    def act(work: Any, *details: Any) -> Any:
+        return pair.shop.do(
+            lambda s: work(s, s.get_one(Card, pair.second.id), *details, by=TILL, now=any_world.clock())
+        )
+
+    act(paying.load, load)
+    paid = act(paying.pay, pay)
+    pair.merge()
+
+    pair.shop.do(lambda s: paying.refund(s, paid.entry.id, None, by=TILL, now=any_world.clock()))
+
+    assert (pair.on(pair.first, "TRY"), pair.on(pair.second, "TRY")) == ((10_000, 0), (0, 0))
