@@ -12,7 +12,7 @@ from app.earning import engine, versions
 from app.earning.engine import Quote, Reason
 from app.earning.sale import Basket, Buyer, Line, Place
 from app.earning.versions import Version
-from app.errors import Unprocessable
+from app.errors import Sentence, Unprocessable
 from app.ledger.held import Held
 
 LATEST_ARRIVAL = timedelta(hours=72)
@@ -102,7 +102,7 @@ def checked(sale: Sale, programme_id: int, currency: str) -> None:
     if sale.store is not None and sale.store.programme_id != programme_id:
         raise _refused("wrong_store", "store", "This store belongs to another programme.")
     if sale.currency != currency:
-        text = f"This programme counts {currency}; the sale is in {sale.currency}."
+        text = Sentence("This programme counts %(own)s; the sale is in %(other)s.", own=currency, other=sale.currency)
         raise _refused("currency_mismatch", "currency", text)
     if sale.amount_minor <= 0:
         raise _refused("invalid_amount", "amount", "The amount of a sale is above zero.")

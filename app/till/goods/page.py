@@ -99,7 +99,8 @@ def goods_of(session: Session, desk: Desk, view: TillView, *, language: str, now
     currency = desk.programme.currency
     found = goals.of_card(session, view.card.id)
     goal = found[1] if found else None
-    wishes = [one for one in view.catalogue if _can_be_goal(one, now) and (goal is None or one.id != goal.id)]
+    out_of_reach = [one for one in view.catalogue if _can_be_goal(one, now) and one.points > view.balance]
+    wishes = [one for one in out_of_reach if goal is None or one.id != goal.id]
     return Goods(
         collect=_to_collect(session, desk, view, language, now),
         goal=_wished(goal, view.balance, language) if goal else None,
