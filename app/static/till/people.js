@@ -14,13 +14,15 @@ function begin(place) {
   else first?.focus();
 }
 
+// Without marks: the key i chooses İrem, and ş need not be on the keyboard.
+const bare = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toUpperCase();
+
 // A digit, or the first letter of initials, chooses; the next letter press goes on to the next of that letter.
 function byKey(tiles, key) {
   const all = [...tiles.querySelectorAll("input")];
   const byDigit = all.find((one) => one.dataset.digitOf === key);
   if (byDigit) return byDigit;
-  const letter = key.toLocaleUpperCase();
-  const named = all.filter((one) => one.dataset.initials.toLocaleUpperCase().startsWith(letter));
+  const named = all.filter((one) => bare(one.dataset.initials).startsWith(bare(key)));
   return named[(named.findIndex((one) => one.checked) + 1) % (named.length || 1)];
 }
 
@@ -80,4 +82,7 @@ if (!dialog) {
   });
 }
 const alone = document.getElementById("till-people-page");
-if (alone) begin(alone);
+if (alone) {
+  document.documentElement.dataset.till = "ready";
+  begin(alone);
+}

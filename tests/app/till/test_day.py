@@ -14,9 +14,16 @@ from app.staff.guards import identity_of
 from app.till.day import summary
 from app.till.desk import Desk
 from app.value.service import NewLoad
+from app.world import World
 from tests import factories
 from tests.app.till.conftest import Shop, Till
 from tests.conftest import MovableClock
+
+
+@pytest.fixture
+def world(any_world: World) -> World:
+    """Everything here runs on both databases."""
+    return any_world
 
 
 def desk_of(shop: Shop, *, manager: bool = True) -> Desk:
@@ -149,6 +156,8 @@ def test_a_form_that_is_not_known_is_not_found(till: Till) -> None:
 
 
 def test_the_day_is_a_range_of_the_primary_key(shop: Shop, clock: MovableClock) -> None:
+    if not shop.world.database.is_sqlite:
+        pytest.skip("PostgreSQL reads a small table whole, whatever its indexes are")
     desk = desk_of(shop)
     start = clock()
     compiled = summary._sums(desk, start, start).compile(

@@ -1,10 +1,8 @@
 """Taking over a till with a PIN, what a PIN opens and what not, and a manager's word for one action."""
 
-import threading
-
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.errors import Unprocessable
@@ -99,26 +97,6 @@ def test_the_same_pin_is_free_at_another_store(with_pins: Shop) -> None:
 
     with with_pins.world.database.reading() as session:
         assert pins.has_pin(session, far.id)
-
-
-def test_two_who_choose_one_pin_at_once_do_not_both_get_it(shop: Shop, colleague: Staff) -> None:
-    refused: list[str] = []
-
-    def choose(staff: Staff) -> None:
-        try:
-            pins.set_own(shop.world, staff.id, "5170", password=factories.PASSWORD)
-        except Unprocessable as refusal:
-            refused.append(refusal.code)
-
-    threads = [threading.Thread(target=choose, args=(one,)) for one in (shop.cashier, colleague)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-
-    with shop.world.database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(StaffPin)) == 1
-    assert refused == ["pin_taken"]
 
 
 def test_a_pin_switches_the_person_and_clears_the_screen(till: Till, with_pins: Shop, colleague: Staff) -> None:
