@@ -3,6 +3,18 @@
 Two tills with one card are served one after the other. The movement, the card's new version and the intention to tell
 the phones commit together.
 
+Whoever holds several things takes them in this order, and nobody waits for somebody who waits for them:
+
+1. the key of the request, or the client's id of a kept sale;
+2. cards, those with lower ids first; whatever is decided is read again from here on;
+3. what is counted by the hour for the person, then for the store; budgets by their names;
+4. the code; the reward, its day, its slot, the takings that move up in it; the offer;
+5. stamp cards by their ids, shared (who changes one holds its programme first, so that foreign keys can still be
+   written);
+6. rows of the card's own (accounts, lots, holds, takings), which its lock covers.
+
+A number that many cards share is moved by a conditional UPDATE, never by what was read before its row was locked.
+
 A sale is a handful of statements built once, and no object of the mapper's: with mapped rows, flushes and a savepoint
 it was eighteen statements, and four fifths of the processor's time of a sale went into making them.
 """

@@ -23,7 +23,8 @@ def used(session: Session, programme_id: int, names: Iterable[str]) -> dict[str,
 
 
 def reserve(session: Session, programme_id: int, caps: Sequence[Cap], points: int) -> bool:
-    """Take *points* of every budget, or of none: False if one of them has less left.
+    """Take *points* of every budget, or of none: False if one of them has less left. Then all are locked, so that what
+    is left of them stays until it is asked for again.
 
     Budgets are taken in the order of their names, so that two sales never wait for each other.
     """
@@ -33,6 +34,7 @@ def reserve(session: Session, programme_id: int, caps: Sequence[Cap], points: in
         if not _moved(session, programme_id, cap.name, points, most=cap.points):
             for other in taken:
                 _moved(session, programme_id, other.name, -points, most=other.points)
+            _lock(session, programme_id, caps)
             return False
         taken.append(cap)
     return True
@@ -50,6 +52,12 @@ def give_back(session: Session, programme_id: int, entry_id: str, back_id: str, 
     for name in session.scalars(query).all():
         session.execute(insert(_USE).values(entry_id=back_id, name=name, points=-points))
         _moved(session, programme_id, name, -points, most=None)
+
+
+def _lock(session: Session, programme_id: int, caps: Sequence[Cap]) -> None:
+    names = [cap.name for cap in caps]
+    query = select(_BUDGET.c.name).where(_BUDGET.c.programme_id == programme_id, _BUDGET.c.name.in_(names))
+    session.execute(query.order_by(_BUDGET.c.name).with_for_update())
 
 
 def _moved(session: Session, programme_id: int, name: str, points: int, *, most: int | None) -> bool:

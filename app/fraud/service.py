@@ -102,18 +102,8 @@ def check_own(session: Session, card: Held, by: Happening) -> None:
 
 def count_sale(session: Session, card: Held, by: Happening, points: int) -> None:
     """Count a sale that was booked, for the limits of people and stores."""
-    if not rules.read(card.limits).counts_hours:
-        return
-    for subject in _subjects(by):
-        row = {"programme_id": card.programme_id, "subject": subject, "hour": _hour(by.now), "earns": 1,
-               "points": points}  # fmt: skip
-        insert = insert_for(session, Tally)
-        session.execute(
-            insert.values(**row).on_conflict_do_update(
-                index_elements=["programme_id", "subject", "hour"],
-                set_={"earns": Tally.earns + 1, "points": Tally.points + points},
-            )
-        )
+    if rules.read(card.limits).counts_hours:
+        _tallied(session, card, by, earns=1, points=points)
 
 
 def noticed(
@@ -203,10 +193,7 @@ def _check_card(session: Session, card: Held, by: Happening, limits: Limits, lat
 
 
 def _check_hours(session: Session, card: Held, by: Happening, limits: Limits) -> None:
-    query = select(Tally.subject, Tally.earns, Tally.points).where(
-        Tally.programme_id == card.programme_id, Tally.subject.in_(_subjects(by)), Tally.hour == _hour(by.now)
-    )
-    for subject, earns, points in session.execute(query):
+    for subject, earns, points in _tallied(session, card, by):  # locked: the last sale of the hour is one till's
         is_store = subject.startswith("store:")
         most = limits.store_per_hour if is_store else limits.person_per_hour
         most_points = None if is_store else limits.person_points_per_hour
@@ -218,6 +205,24 @@ def _check_hours(session: Session, card: Held, by: Happening, limits: Limits) ->
                 earns=earns,
             )
             raise Conflict("limit_reached", text, commits=True)
+
+
+def _tallied(
+    session: Session, card: Held, by: Happening, *, earns: int = 0, points: int = 0
+) -> list[tuple[str, int, int]]:
+    """Count that much for the person and the store; what each did in this hour so far. Until the transaction ends
+    nobody else counts for them."""
+    found = []
+    for subject in _subjects(by):
+        row = {"programme_id": card.programme_id, "subject": subject, "hour": _hour(by.now), "earns": earns,
+               "points": points}  # fmt: skip
+        counted = insert_for(session, Tally).values(**row).on_conflict_do_update(
+            index_elements=["programme_id", "subject", "hour"],
+            set_={"earns": Tally.earns + earns, "points": Tally.points + points},
+        )  # fmt: skip
+        sums = session.execute(counted.returning(Tally.earns, Tally.points)).one()
+        found.append((subject, sums.earns, sums.points))
+    return found
 
 
 def _tell(session: Session, card: Held, by: Happening, limits: Limits, lately: _Lately) -> None:

@@ -89,6 +89,7 @@ def end(session: Session, stamp_card: StampCard, *, now: datetime) -> None:
 
     Raises: Conflict `stamp_card_over`.
     """
+    _lock_programme(session, stamp_card.programme)
     ended = update(StampCard).where(StampCard.id == stamp_card.id, StampCard.state != "ended")
     if rows_changed(session, ended.values(state="ended").execution_options(synchronize_session=False)) != 1:
         raise Conflict("stamp_card_over", "This stamp card has ended already.")
@@ -108,6 +109,7 @@ def tick(session: Session, *, now: datetime) -> int:
     for one in session.scalars(query.order_by(StampCard.id).limit(50)).all():
         over = one.ends_at is not None and one.ends_at <= now
         after = "ended" if over else "live"
+        _lock_programme(session, one.programme)
         mine = update(StampCard).where(StampCard.id == one.id, StampCard.state == one.state)
         if rows_changed(session, mine.values(state=after).execution_options(synchronize_session=False)) == 1:
             session.refresh(one)
@@ -232,5 +234,6 @@ def _unended(session: Session, programme_id: int) -> Sequence[StampCard]:
 
 
 def _lock_programme(session: Session, programme: Programme) -> None:
-    """Two stamp cards saved at once look at each other."""
-    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
+    """Two stamp cards saved at once look at each other. The programme comes before its stamp cards, and not so locked
+    that a till, which holds a stamp card and writes an entry of the programme, would wait for it."""
+    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update(key_share=True))

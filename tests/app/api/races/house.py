@@ -110,7 +110,7 @@ class House:
         """Numbers of new cards with so many points each."""
         now = self.world.clock()
         with self.world.database.unit_of_work() as session:
-            owner = session.merge(programme or self.programme)
+            owner = session.get_one(Programme, (programme or self.programme).id)
             made = [factories.card(session, owner, f"Guest {next(NUMBERS)}", now=now) for _ in range(count)]
             for card in made if points else ():
                 sales.earn(session, card, Sale(amount_minor=points * 1000, currency="TRY"), by=TILL, now=now)

@@ -75,7 +75,9 @@ def test_different_requests_with_one_key_have_one_effect(house: House) -> None:
 
 def test_one_receipt_of_a_store_earns_once_whichever_till_it_comes_from(house: House) -> None:
     with house.world.database.unit_of_work() as session:
-        store = factories.store(session, session.merge(house.programme), f"Store {next(NUMBERS)}").public_id
+        store = factories.store(
+            session, session.get_one(Programme, house.programme.id), f"Store {next(NUMBERS)}"
+        ).public_id
     for card in house.cards(TIMES):
         sale = {"amount": "10.00", "receipt": f"R-{card}", "store": store}
         found = house.outcomes(lambda _, card=card, sale=sale: house.post(f"/cards/{card}/earn", sale), 20)
@@ -146,6 +148,18 @@ def test_the_last_point_of_a_budget_goes_to_one_of_twenty_cards(house: House) ->
         answers = house.at_once(lambda n, cards=cards: house.post(f"/cards/{cards[n]}/earn", {"amount": "10.00"}), 20)
 
         assert Counter((one.outcome, one.body["balance"]) for one in answers) == {("201", 1): 1, ("201", 0): 19}
+
+
+def test_a_limit_by_the_hour_lets_exactly_as_many_sales_through_however_many_tills_ask(house: House) -> None:
+    for _ in range(TIMES):
+        programme = limited(house)
+        with house.world.database.unit_of_work() as session:
+            session.get_one(Programme, programme.id).limits = {"person_per_hour": 3}
+        cards = house.cards(10, programme=programme)
+
+        found = house.outcomes(lambda n, cards=cards: house.post(f"/cards/{cards[n]}/earn", {"amount": "10.00"}), 10)
+
+        assert found == {"201": 3, "409 limit_reached": 7}
 
 
 def test_sales_and_refunds_leave_two_budgets_with_what_is_still_given(house: House) -> None:

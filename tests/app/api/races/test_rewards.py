@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.cards.models import Programme
 from app.clock import system_clock
 from app.counter import timekeeping
 from app.offers import service as offers
@@ -30,8 +31,9 @@ def codes(house: House, size: int = 1, **gives: Any) -> tuple[str, list[str]]:
 def offer(house: House, **limits: int) -> str:
     now = system_clock()
     with house.world.database.unit_of_work() as session:
+        programme = session.get_one(Programme, house.programme.id)
         draft = offers.OfferDraft(
-            programme=session.merge(house.programme), title=f"Cake {next(NUMBERS)}", body="", starts_at=now,
+            programme=programme, title=f"Cake {next(NUMBERS)}", body="", starts_at=now,
             ends_at=now + timedelta(hours=1), timezone="Europe/Istanbul", **limits,
         )  # fmt: skip
         return offers.create(session, draft, by="staff:x", now=now).public_id

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.cards.models import Store
+from app.cards.models import Programme, Store
 from app.clock import system_clock
 from app.staff.models import Staff
 from tests import factories
@@ -72,7 +72,9 @@ class Till:
 def till(house: House) -> Till:
     now = system_clock()
     with house.world.database.unit_of_work() as session:
-        store = factories.store(session, session.merge(house.programme), f"Store {next(NUMBERS)}", now=now)
+        store = factories.store(
+            session, session.get_one(Programme, house.programme.id), f"Store {next(NUMBERS)}", now=now
+        )
         cashier = factories.staff(session, email=f"ece-{next(NUMBERS)}@example.com", store=store, now=now)
     made = Till(house=house, store=store, cashier=cashier, cookies={})
     made.sign_in()
