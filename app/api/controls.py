@@ -194,7 +194,7 @@ OPERATIONS = (
         summary="Read what is refused and what is told to managers",
         tag="controls",
         work=read_limits,
-        answer=controls_shapes.Limits,
+        answer=controls_shapes.ControlLimits,
     ),
     Operation(
         method="PUT",
@@ -205,8 +205,8 @@ OPERATIONS = (
         tag="controls",
         scope="admin",
         work=change_limits,
-        body=controls_shapes.LimitsChange,
-        answer=controls_shapes.Limits,
+        body=controls_shapes.ControlLimitsChange,
+        answer=controls_shapes.ControlLimits,
     ),
     Operation(
         method="GET",

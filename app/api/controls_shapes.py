@@ -16,7 +16,7 @@ def _limit(what: str) -> fields.Field[object]:
     return optional(Whole(least=1, most=MOST, load_default=None, metadata=told(f"{what}; null: no limit")))
 
 
-class LimitsChange(Strict):
+class ControlLimitsChange(Strict):
     card_per_hour = _limit("Purchases of one card in an hour")
     card_per_day = _limit("Purchases of one card in a day")
     person_per_hour = _limit("Purchases that one person books in an hour")
@@ -39,7 +39,7 @@ class LimitsChange(Strict):
     )
 
 
-class Limits(Schema):
+class ControlLimits(Schema):
     card_per_hour = whole(null=True)
     card_per_day = whole(null=True)
     person_per_hour = whole(null=True)
