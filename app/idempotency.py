@@ -1,6 +1,7 @@
 """The same key and body always get the same answer (the IETF Idempotency-Key header draft)."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.db import Base, Instant, insert_if_new, rows_changed, table_of
-from app.errors import BadRequest, Conflict, Unprocessable
+from app.errors import AppError, BadRequest, Conflict, Unprocessable
 
 KEPT_FOR_EVER = "ledger"
 RUNNING = 0
@@ -31,6 +32,15 @@ _KEY = table_of(RequestKey)
 _THIS = and_(_KEY.c.scope == bindparam("in_scope"), _KEY.c.key == bindparam("of_key"))
 _FIND = select(_KEY.c.request_hash, _KEY.c.status, _KEY.c.answer).where(_THIS)
 _FINISH = update(_KEY).where(_THIS).values(status=bindparam("status"), answer=bindparam("answer"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A key as a request sends it: `scope` says who keys belong to, `digest` what was asked (`request_hash`)."""
+
+    scope: str
+    key: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,26 @@ def check_key(key: str | None) -> str:
     if len(key) > 255 or not key.isascii() or not key.isprintable():
         raise BadRequest("idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII characters.")
     return key
+
+
+def once(session: Session, claim: Claim, work: Callable[[], str], *, status: int, now: datetime) -> tuple[Replay, bool]:
+    """Do the work and keep its answer, or give the answer that it gave the first time; and whether it is a repeat.
+
+    A refusal is never an answer: the key is free again, also where the refusal's transaction commits.
+
+    Raises: as `begin`; whatever *work* raises.
+    """
+    earlier = begin(session, claim.scope, claim.key, claim.digest, now=now)
+    if earlier is not None:
+        return earlier, True
+    try:
+        answer = work()
+    except AppError as refusal:
+        if refusal.commits:
+            session.execute(delete(RequestKey).where(RequestKey.scope == claim.scope, RequestKey.key == claim.key))
+        raise
+    finish(session, claim.scope, claim.key, status=status, answer=answer)
+    return Replay(status=status, answer=answer), False
 
 
 def begin(session: Session, scope: str, key: str, digest: str, *, now: datetime) -> Replay | None:
@@ -91,11 +121,6 @@ def is_known(session: Session, scope: str, key: str) -> bool:
 def finish(session: Session, scope: str, key: str, *, status: int, answer: str) -> None:
     """Keep the answer in the same transaction as what it reports."""
     session.execute(_FINISH, {"in_scope": scope, "of_key": key, "status": status, "answer": answer})
-
-
-def forget(session: Session, scope: str, key: str) -> None:
-    """Give a key back whose request was refused although its transaction commits: a refusal is never an answer."""
-    session.execute(delete(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key))
 
 
 def forget_before(session: Session, moment: datetime) -> int:

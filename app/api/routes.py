@@ -38,7 +38,8 @@ from app.api import (
 )
 from app.api.calls import Call, Caller, Operation
 from app.api.limits import Buckets
-from app.errors import AppError, Forbidden, NotFound, TooManyRequests, Unauthorised
+from app.errors import Forbidden, NotFound, TooManyRequests, Unauthorised
+from app.idempotency import Claim
 from app.staff import rules
 from app.staff import service as staff
 from app.web import csrf, world
@@ -173,22 +174,19 @@ def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) 
     if operation.prepare and not (key and _is_known(scope, key)):
         operation.prepare(parts.settings, body)
 
-    def work(session: Session) -> tuple[int, str, bool]:
-        earlier = idempotency.begin(session, scope, key, digest, now=now) if key else None
-        if earlier is not None:
-            return earlier.status, _opened(operation, earlier.answer), True
+    def answer(session: Session) -> str:
         _reached("sale.begun", operation)
         call = Call(session=session, now=now, settings=parts.settings, body=body, **values)
-        try:
-            text = _text(operation.work(call))
-        except AppError as refusal:
-            if key and refusal.commits:
-                idempotency.forget(session, scope, key)
-            raise
-        if key:
-            idempotency.finish(session, scope, key, status=operation.status, answer=_kept(operation, text))
-        _reached("sale.before_commit", operation)
-        return operation.status, text, False
+        return _kept(operation, _text(operation.work(call)))
+
+    def work(session: Session) -> tuple[int, str, bool]:
+        if key is None:
+            return operation.status, _opened(operation, answer(session)), False
+        claim = Claim(scope=scope, key=key, digest=digest)
+        found, is_repeat = idempotency.once(session, claim, lambda: answer(session), status=operation.status, now=now)
+        if not is_repeat:
+            _reached("sale.before_commit", operation)
+        return found.status, _opened(operation, found.answer), is_repeat
 
     status, text, replayed = parts.database.transact(work)
     _reached("sale.committed", operation)

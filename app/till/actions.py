@@ -6,11 +6,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import failpoints, idempotency
 from app.counter import misplaced, offering, returns, rewarding, sales, stamping
 from app.counter.moves import Done
 from app.counter.pricing import Sale
-from app.errors import AppError, Conflict, Forbidden, NotFound, Unprocessable
+from app.errors import Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held, holds, reversals
 from app.ledger.models import Entry
 from app.offers import service as offers
@@ -21,6 +20,7 @@ from app.till import queries, returning
 from app.till.desk import Desk
 from app.till.finding import card_at, entry_at, find, held_at
 from app.till.forms import EarnForm, HoldForm, MoveForm, RedeemForm, StampForm, UndoForm
+from app.till.repeats import once
 from app.till.returning import ReturnForm
 from app.till.rules import sale_limit_minor
 
@@ -180,21 +180,7 @@ def _leaves_deficit(missing: int) -> Conflict:
 
 
 def _once(session: Session, desk: Desk, key: str, body: str, work: Callable[[], Done], *, now: datetime) -> str:
-    scope = f"{idempotency.KEPT_FOR_EVER}:till:{desk.who.id}"
-    digest = idempotency.request_hash("POST", str(desk.choice), body.encode())
-    replay = idempotency.begin(session, scope, key, digest, now=now)
-    if replay is not None:
-        return replay.answer
-    failpoints.reached("sale.begun")
-    try:
-        entry_id = work().entry.id
-    except AppError as refusal:
-        if refusal.commits:
-            idempotency.forget(session, scope, key)
-        raise
-    idempotency.finish(session, scope, key, status=201, answer=entry_id)
-    failpoints.reached("sale.before_commit")
-    return entry_id
+    return once(session, desk, key, body, lambda: work().entry.id, now=now)
 
 
 def _is_undone(session: Session, entry: Entry) -> bool:

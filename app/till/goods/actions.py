@@ -14,7 +14,7 @@ from app.rewards.rules import Wish
 from app.till.desk import Desk
 from app.till.finding import held_at
 from app.till.goods.forms import CodeForm, CollectForm, GoalForm
-from app.till.value.actions import once
+from app.till.repeats import once
 
 
 def usable_code(session: Session, desk: Desk, code: str, *, now: datetime) -> Found:
@@ -60,7 +60,7 @@ def use_code(session: Session, desk: Desk, serial: str, form: CodeForm, *, now: 
         used = couponing.redeem_code(session, card, found, by=desk.actor, now=now, store=desk.store, wish=wish)
         return used.entry.id
 
-    return once(session, desk, {"key": form.key}, f"code {serial} {form.code}", work, now)
+    return once(session, desk, form.key, f"code {serial} {form.code}", work, now=now)
 
 
 def collect(session: Session, desk: Desk, serial: str, form: CollectForm, *, now: datetime) -> str:
@@ -78,7 +78,7 @@ def collect(session: Session, desk: Desk, serial: str, form: CollectForm, *, now
         except AppError as refusal:
             raise _about("booking", refusal) from refusal
 
-    return once(session, desk, {"key": form.key}, f"collect {serial} {form.booking}", work, now)
+    return once(session, desk, form.key, f"collect {serial} {form.booking}", work, now=now)
 
 
 def choose_goal(session: Session, desk: Desk, serial: str, form: GoalForm, *, now: datetime) -> str:
@@ -96,4 +96,4 @@ def choose_goal(session: Session, desk: Desk, serial: str, form: GoalForm, *, no
             visiting.choose_goal(session, card, reward, by=desk.actor, now=now)
         return form.reward or "none"
 
-    return once(session, desk, {"key": form.key}, f"goal {serial} {form.reward}", work, now)
+    return once(session, desk, form.key, f"goal {serial} {form.reward}", work, now=now)

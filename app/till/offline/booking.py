@@ -23,6 +23,7 @@ from app.till.models import OfflineRules, OfflineSale
 from app.till.offline import rules
 from app.till.offline.forms import Kept
 from app.till.offline.rules import Timing
+from app.till.repeats import scope_of
 from app.till.rules import sale_limit_minor
 
 ALLOWED_WITHOUT_ROW = OfflineRules(stamps=True, points_per_day=0)
@@ -203,7 +204,7 @@ def _spent_that_day(session: Session, booking: Booking, card: Held) -> int:
 
 def _form_scope(booking: Booking) -> str:
     """The same as of the forms on the till's screen: whichever of the two arrives second books nothing."""
-    return f"{idempotency.KEPT_FOR_EVER}:till:{booking.made_by.id}"
+    return scope_of(booking.made_by.id)
 
 
 def _check_form(session: Session, booking: Booking, *, now: datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import idempotency
-from app.errors import AppError, Forbidden
+from app.errors import Forbidden
 from app.staff import audit, pins, rules
 from app.staff.models import Staff
 from app.till.desk import Desk
@@ -132,15 +132,12 @@ def _approved(
     now: datetime,
     otherwise: Forbidden,
 ) -> T:
-    """A used approval stays good for the same form alone: its key answers what it answered, and books nothing.
-
-    *work* may answer a refusal instead of raising it, where that leaves something written; then nothing was approved.
-    """
+    """A used approval stays good for the same form alone: its key answers what it answered, and books nothing."""
     given = session.get(Approval, (desk.who.id, sent.value("key")), with_for_update=True)
     if given is None or given.action != sent.digest or (given.used_at is None and now - given.approved_at > VALID):
         raise otherwise
     outcome = work(session, replace(desk, approved_by=given.approved_by))
-    if given.used_at is None and not isinstance(outcome, AppError):
+    if given.used_at is None:
         given.used_at, given.entry_id = now, outcome if isinstance(outcome, str) else None
         about = {"approved_by": given.approved_by}
         subject = f"transaction:{given.entry_id}" if given.entry_id else f"form:{given.key}"

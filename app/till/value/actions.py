@@ -10,17 +10,18 @@ from babel.dates import format_datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import idempotency, money
+from app import money
 from app.cards.models import Card, Programme
 from app.counter import paying
 from app.counter.moves import Done
-from app.errors import AppError, Forbidden, Sentence, Unprocessable
+from app.errors import Forbidden, Sentence, Unprocessable
 from app.ledger import reversals
 from app.ledger.models import Entry
 from app.till import amounts, finding
 from app.till.amounts import Ambiguous
 from app.till.desk import Desk
 from app.till.forms import check_id, receipt_of
+from app.till.repeats import once
 from app.till.rules import sale_limit_minor
 from app.value import bonus, pins, service, stock
 from app.value.bonus import BonusPayment
@@ -95,7 +96,9 @@ def pay(session: Session, desk: Desk, serial: str, form: Mapping[str, str], *, n
         card = finding.held_at(session, desk, serial)
         return paying.pay(session, card, payment, by=desk.actor, now=now, store=desk.store, receipt=receipt)
 
-    return once(session, desk, form, f"pay {serial} {amount} {receipt} {payment.in_part}", lambda: work().entry.id, now)
+    return _once(
+        session, desk, form, f"pay {serial} {amount} {receipt} {payment.in_part}", lambda: work().entry.id, now
+    )
 
 
 def pay_bonus(session: Session, desk: Desk, serial: str, form: Mapping[str, str], *, now: datetime) -> str:
@@ -113,7 +116,7 @@ def pay_bonus(session: Session, desk: Desk, serial: str, form: Mapping[str, str]
         return paying.pay_with_bonus(session, card, payment, by=desk.actor, now=now, store=desk.store, receipt=receipt)
 
     body = f"bonus {serial} {amount} {basket} {receipt} {in_part}"
-    return once(session, desk, form, body, lambda: work().entry.id, now)
+    return _once(session, desk, form, body, lambda: work().entry.id, now)
 
 
 def load(session: Session, desk: Desk, serial: str, form: Mapping[str, str], *, now: datetime) -> str:
@@ -127,7 +130,7 @@ def load(session: Session, desk: Desk, serial: str, form: Mapping[str, str], *, 
         card = finding.held_at(session, desk, serial)
         return paying.load(session, card, new, by=desk.actor, now=now, store=desk.store)
 
-    return once(session, desk, form, f"load {serial} {new}", lambda: work().entry.id, now)
+    return _once(session, desk, form, f"load {serial} {new}", lambda: work().entry.id, now)
 
 
 def refund(session: Session, desk: Desk, form: Mapping[str, str], *, now: datetime) -> str:
@@ -141,7 +144,7 @@ def refund(session: Session, desk: Desk, form: Mapping[str, str], *, now: dateti
     def work() -> Done:
         return paying.refund(session, entry.id, amount, by=desk.actor, now=now, store=desk.store, reason="at the till")
 
-    return once(session, desk, form, f"refund {entry.id} {amount}", lambda: work().entry.id, now)
+    return _once(session, desk, form, f"refund {entry.id} {amount}", lambda: work().entry.id, now)
 
 
 def sell(session: Session, desk: Desk, form: Mapping[str, str], *, language: str, now: datetime) -> Sold:
@@ -156,31 +159,17 @@ def sell(session: Session, desk: Desk, form: Mapping[str, str], *, language: str
         paying.load(session, made, new, by=desk.actor, now=now, store=desk.store)
         return made.serial
 
-    serial = once(session, desk, form, f"sell {new}", work, now)
+    serial = _once(session, desk, form, f"sell {new}", work, now)
     card = finding.card_at(session, desk, serial)
     pin = pins.give(session, stock.kept(session, card.id, desk.programme.id), serial)
     amount = money.shown(new.amount_minor, new.currency, language)
     return Sold(link=card.link, number=card.number, pin=pin, amount=amount)
 
 
-def once(
+def _once(
     session: Session, desk: Desk, form: Mapping[str, str], body: str, work: Callable[[], str], now: datetime
 ) -> str:
-    """Do it, or answer what it answered the first time. A refusal that commits gives the key back."""
-    key = idempotency.check_key(form.get("key"))
-    scope = f"{idempotency.KEPT_FOR_EVER}:till:{desk.who.id}"
-    digest = idempotency.request_hash("POST", str(desk.choice), body.encode())
-    replay = idempotency.begin(session, scope, key, digest, now=now)
-    if replay is not None:
-        return replay.answer
-    try:
-        answer = work()
-    except AppError as refusal:
-        if refusal.commits:
-            idempotency.forget(session, scope, key)
-        raise
-    idempotency.finish(session, scope, key, status=201, answer=answer)
-    return answer
+    return once(session, desk, form.get("key"), body, work, now=now)
 
 
 def _new_load(desk: Desk, form: Mapping[str, str]) -> NewLoad:

@@ -86,18 +86,7 @@ def _do(work: Work) -> Any:
     if sent.asks:
         approvals.grant(world(), here, sent, terminal())
 
-    def kept(writing: Session, standing: Desk) -> Any:
-        try:
-            return work(writing, standing)
-        except AppError as refusal:
-            if not refusal.commits:
-                raise
-            return refusal
-
-    outcome = approvals.run(world(), here, sent, kept)
-    if isinstance(outcome, AppError):
-        raise outcome
-    return outcome
+    return approvals.run(world(), here, sent, work)
 
 
 def _card_page(serial: str, *, refusal: AppError | None = None, action: str = "") -> AnyResponse:
