@@ -1,6 +1,7 @@
 """Every row of one database into another of the same shape, whichever of the two kinds each is."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -53,13 +54,34 @@ def tables() -> list[Table]:
 
 def copy_all(source: Connection, target: Connection, report: Report) -> None:
     """Copy every table in the callers' transactions; the target's tables are empty."""
-    for table in tables():
-        raw = _raw(table, target.dialect.name)
-        for rows in _batches(source, table):
-            target.execute(insert(raw), rows)
-            report(table.name, len(rows))
+    with _rows_may_wait_for_others(target):
+        for table in tables():
+            raw = _raw(table, target.dialect.name)
+            for rows in _batches(source, table):
+                target.execute(insert(raw), rows)
+                report(table.name, len(rows))
     if target.dialect.name == "postgresql":
         _move_sequences(target)
+
+
+@contextmanager
+def _rows_may_wait_for_others(target: Connection) -> Iterator[None]:
+    """Rows that point at others of their table (an entry at what it reverses or is part of) may come before those:
+    they are checked when all are there."""
+    if target.dialect.name == "sqlite":
+        target.exec_driver_sql("PRAGMA defer_foreign_keys=ON")  # until the transaction ends
+        yield
+        return
+    own = [
+        (table.name, f"fk_{table.name}_{one.parent.name}")
+        for table in tables() for one in table.foreign_keys if one.column.table is table
+    ]  # fmt: skip
+    for table, name in own:
+        target.execute(text(f"ALTER TABLE {table} ALTER CONSTRAINT {name} DEFERRABLE INITIALLY DEFERRED"))
+    yield
+    target.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    for table, name in own:
+        target.execute(text(f"ALTER TABLE {table} ALTER CONSTRAINT {name} NOT DEFERRABLE"))
 
 
 def fingerprint(connection: Connection) -> dict[str, int]:
@@ -92,9 +114,7 @@ def differences(source: Mapping[str, int], target: Mapping[str, int]) -> list[st
 
 def _batches(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     columns = [_read(column, source.dialect.name).label(column.name) for column in table.columns]
-    # who points at a row of the same table comes after those that point at none
-    pointing = [one.parent.is_not(None) for one in table.foreign_keys if one.column.table is table]
-    query = select(*columns).order_by(*pointing, *table.primary_key.columns)
+    query = select(*columns).order_by(*table.primary_key.columns)
     with source.execution_options(yield_per=ROWS_AT_ONCE).execute(query) as found:
         for rows in found.mappings().partitions():
             yield [dict(row) for row in rows]

@@ -32,7 +32,7 @@ from app.world import World
 
 ALIVE = timedelta(seconds=30)
 SAMPLE = 100
-UNGUARDED = ("entry", "posting", "audit_event", "consent")
+UNGUARDED = ("entry", "posting", "entry_line", "lot", "lot_use", "seal", "audit_event", "consent")
 
 
 @dataclass(frozen=True, kw_only=True)

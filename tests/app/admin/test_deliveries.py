@@ -54,7 +54,7 @@ def log(office: Office, target: Target, **over: object) -> None:
         session.add(SendLog(**values))
 
 
-def test_when_all_is_well_all_four_answers_are_good(operator: Browser, certified: Office) -> None:
+def test_when_all_is_well_all_answers_are_good(operator: Browser, certified: Office) -> None:
     certified.target()
     alive(certified)
     with certified.world.database.unit_of_work() as session:
@@ -62,7 +62,7 @@ def test_when_all_is_well_all_four_answers_are_good(operator: Browser, certified
 
     text = operator.get("/admin").text
 
-    assert text.count('class="badge good"') == 4
+    assert text.count('class="badge good"') == 5
     assert "The one wallet that holds a card was told" in text
     assert "300 days" in text
 
@@ -205,7 +205,7 @@ def test_a_card_s_page_says_how_far_each_wallet_is_and_what_happened(operator: B
     text = operator.get(f"/admin/cards/{certified.card.number}").text
 
     assert "Behind" in text
-    assert "Points earned: 12" in text
+    assert "Purchase +12" in text
     assert "Refused" in text
     assert "400 BadTopic" in text
     assert 'class="face"' in text

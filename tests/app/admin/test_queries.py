@@ -88,7 +88,7 @@ def test_the_overview_and_a_card_s_story_are_answered(any_world: World, clock: M
         found = stories.find(session, "ayse@example.com", [programme])
         story = stories.events(session, card, [])
 
-    assert [one.tone for one in answers] == ["warn", "bad", "warn", "warn"]
+    assert [one.tone for one in answers] == ["warn", "bad", "warn", "good", "warn"]
     assert [(one.count, one.line) for one in said] == [(2, "two"), (1, "three")]
     assert found is not None
     assert found.id == card.id

@@ -72,7 +72,8 @@ def test_a_sale_earns_and_says_what_it_did(api: Api, shop: Shop, clock: MovableC
     assert answer.status_code == 201, answer.text
     body = answer.get_json()
     entry = body.pop("transaction")
-    assert body == {"balance": 250, "tier": "Silver"}
+    assert (body["balance"], body["tier"], body["warnings"]) == (250, "Silver", [])
+    assert (body["priced"]["points"], body["priced"]["reasons"]) == (250, ["base"])
     assert (entry["kind"], entry["points"], entry["amount"], entry["currency"]) == ("earn", 250, "2500.00", "TRY")
     assert (entry["store"], entry["receipt"], entry["channel"]) == (shop.store.public_id, "A-1", "api")
     assert (entry["occurred_at"], entry["recorded_at"]) == (
