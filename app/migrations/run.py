@@ -12,10 +12,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from app.db import Database
+from app.db import BUSY_TIMEOUT_MS, Database
 from app.errors import ConfigurationError
 
 LOCK = 7_365_738
+LONGEST_MIGRATION_MS = 3_600_000
 NEWER = "the database was migrated by a newer release of Tessera; start that release instead"
 
 
@@ -56,13 +57,18 @@ def is_newer(database: Database) -> bool:
 
 @contextmanager
 def _tables_may_be_rewritten(connection: Connection) -> Iterator[None]:
-    """SQLite changes a table's rules by writing it anew, and takes the old one's going for a loss of rows."""
+    """SQLite changes a table's rules by writing it anew, and takes the old one's going for a loss of rows.
+
+    Another process that migrates meanwhile is waited for, however long it takes with a large database.
+    """
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA foreign_keys=OFF")
+    driver.execute(f"PRAGMA busy_timeout={LONGEST_MIGRATION_MS}")
     try:
         yield
     finally:
         connection.rollback()
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         driver.execute("PRAGMA foreign_keys=ON")
 
 
