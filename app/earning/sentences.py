@@ -158,7 +158,6 @@ class Speaker:
                 return i18n.text(self.language, "At most %(points)s for all members together", points=points)
 
     def _discount(self, rule: rules.Discount) -> str:
-        of = "" if rule.only.is_all else self._products(rule.only)
         bands = [band for band in rule.bands if band.rate]
         if len(rule.bands) == 1:
             said = i18n.text(self.language, "%(percent)s off", percent=self.percent(rule.bands[0].rate))
@@ -171,17 +170,21 @@ class Speaker:
                 for band in bands
             ]  # fmt: skip
             said = self._and(steps)
-        return f"{said} ({of})" if of else said
+        return self._of(said, rule)
 
     def _bonus_money(self, rule: rules.BonusMoney) -> str:
         said = i18n.text(
             self.language, "%(percent)s as money for later, up to %(share)s of a later purchase",
             percent=self.percent(rule.rate), share=self.percent(rule.max_share),
         )  # fmt: skip
-        if rule.expires_days is None:
-            return said
-        days = number(rule.expires_days, self.language)
-        return i18n.text(self.language, "%(bonus)s, within %(days)s days", bonus=said, days=days)
+        if rule.expires_days is not None:
+            days = number(rule.expires_days, self.language)
+            said = i18n.text(self.language, "%(bonus)s, within %(days)s days", bonus=said, days=days)
+        return self._of(said, rule)
+
+    def _of(self, said: str, rule: Rule) -> str:
+        """The same, with the products that it is for, if it is not for all."""
+        return said if rule.only.is_all else f"{said} ({self._products(rule.only)})"
 
     def _products(self, only: Products) -> str:
         return self._and([*sorted(only.categories), *sorted(only.products)])

@@ -98,3 +98,9 @@ def test_a_customer_reads_the_reasons_in_their_language() -> None:
 
     assert words.sentence(reason, "tr", "TRY").startswith("1,5")
     assert words.sentence({"code": "base"}, "id", "TRY") != words.sentence({"code": "base"}, "en", "TRY")
+
+
+def test_bonus_money_says_for_which_products_it_is() -> None:
+    rule = {"kind": "bonus_money", "percent": "5", "only": {"categories": ["beans"]}, "expires_days": 90}
+
+    assert said(rule).endswith("within 90 days (beans)")
