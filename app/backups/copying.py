@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    update,
 )
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
@@ -27,6 +28,7 @@ from app.db import Instant
 from app.tables import metadata
 
 ROWS_AT_ONCE = 2_000
+ACCOUNT = metadata.tables["account"]
 Report = Callable[[str, int], None]
 """Told the table and how many of its rows were copied since the last call."""
 
@@ -53,13 +55,17 @@ def tables() -> list[Table]:
 
 
 def copy_all(source: Connection, target: Connection, report: Report) -> None:
-    """Copy every table in the callers' transactions; the target's tables are empty."""
+    """Copy every table in the callers' transactions; the target's tables are empty.
+
+    Accounts are closed when their entries are there: a closed one takes none.
+    """
     with _rows_may_wait_for_others(target):
         for table in tables():
             raw = _raw(table, target.dialect.name)
             for rows in _batches(source, table):
-                target.execute(insert(raw), rows)
+                target.execute(insert(raw), [_open(row) for row in rows] if table is ACCOUNT else rows)
                 report(table.name, len(rows))
+        _close_again(source, target)
     if target.dialect.name == "postgresql":
         _move_sequences(target)
 
@@ -90,16 +96,17 @@ def fingerprint(connection: Connection) -> dict[str, int]:
         f"rows of {table.name}": int(connection.scalar(select(func.count()).select_from(table)) or 0)
         for table in tables()
     }
-    account, posting = metadata.tables["account"], metadata.tables["posting"]
+    posting, unit, role = metadata.tables["posting"], ACCOUNT.c.unit, ACCOUNT.c.role
     moved = (
-        select(account.c.unit, account.c.role, func.sum(posting.c.amount))
-        .join(account, account.c.id == posting.c.account_id)
-        .group_by(account.c.unit, account.c.role)
+        select(unit, role, func.sum(posting.c.amount))
+        .join(ACCOUNT, ACCOUNT.c.id == posting.c.account_id)
+        .group_by(unit, role)
     )
-    held = select(account.c.unit, account.c.role, func.sum(account.c.balance)).group_by(account.c.unit, account.c.role)
+    held = select(unit, role, func.sum(ACCOUNT.c.balance)).group_by(unit, role)
     sums = {f"postings of {unit} {role}": int(total or 0) for unit, role, total in connection.execute(moved)}
     balances = {f"balances of {unit} {role}": int(total or 0) for unit, role, total in connection.execute(held)}
-    return counts | sums | balances
+    shut = connection.scalar(select(func.count()).select_from(ACCOUNT).where(ACCOUNT.c.closed)) or 0
+    return counts | sums | balances | {"closed accounts": int(shut)}
 
 
 def differences(source: Mapping[str, int], target: Mapping[str, int]) -> list[str]:
@@ -110,6 +117,17 @@ def differences(source: Mapping[str, int], target: Mapping[str, int]) -> list[st
         for name in names
         if source.get(name, 0) != target.get(name, 0)
     ]
+
+
+def _open(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"closed": False}
+
+
+def _close_again(source: Connection, target: Connection) -> None:
+    query = select(ACCOUNT.c.id).where(ACCOUNT.c.closed)
+    with source.execution_options(yield_per=ROWS_AT_ONCE).execute(query) as found:
+        for ids in found.scalars().partitions():
+            target.execute(update(ACCOUNT).where(ACCOUNT.c.id.in_(ids)).values(closed=True))
 
 
 def _batches(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:

@@ -8,15 +8,17 @@ from app import money
 from app.cards import service as cards
 from app.cards.models import Card
 from app.errors import Conflict, Sentence
+from app.ledger import service as ledger
 from app.value import service
 
 
 def erase(session: Session, card: Card, *, now: datetime) -> bool:
-    """Forget the member of a locked card; as `cards.service.erase`.
+    """Forget the member of a locked card, as `cards.service.erase`, and close their accounts with what is on them.
 
     Raises: Conflict `stored_value_left`.
     """
     check_settled(session, card)
+    ledger.close(session, card.member_id)
     return cards.erase(session, card.member, now=now)
 
 

@@ -32,6 +32,8 @@ _MOVE = (
     .values(balance=_MOVED, carry=bindparam("new_carry"))
     .returning(_ACCOUNT.c.balance)
 )
+LEAVING = ("expire", "writeoff", "release", "reverse")
+"""Kinds of entries that still move what a closed account holds; the database refuses all others too."""
 _PROGRAMME_S = select(_ACCOUNT.c.id).where(
     _ACCOUNT.c.programme_id == bindparam("programme_id"),
     _ACCOUNT.c.member_id.is_(None),
@@ -100,8 +102,10 @@ def book(
         taken: what is raised if a unique key has such an entry already.
         facts: `kind`, `unit`, `points`, and whichever other columns of an entry are not empty.
 
-    Raises: Unprocessable `insufficient`, if a balance would fall below zero; *taken*.
+    Raises: Unprocessable `insufficient`, if a balance would fall below zero; Conflict `account_closed`; *taken*.
     """
+    if facts["kind"] not in LEAVING and any(leg.of is not None and leg.of.closed for leg in legs):
+        raise Conflict("account_closed", "The account of this card is closed: nothing new can be booked on it.")
     row = _facts(card, by) | facts
     postings = [(leg.account_id, leg.amount) for leg in legs]
     row["hash"] = chain.digest(card.hash, row, postings, lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import insert_if_new
@@ -129,6 +129,11 @@ def credit(
 def record_use(session: Session, card: Held, *, by: Circumstance) -> Booked:
     """Write down that an offer was used; it moves no points."""
     return book(session, card, uses(session, card, 1), by=by, kind="offer", unit=USES, points=0)
+
+
+def close(session: Session, member_id: int) -> None:
+    """Let nothing new be booked on a member's accounts; what they hold may still expire, or go back where it was."""
+    session.execute(update(Account).where(Account.member_id == member_id).values(closed=True))
 
 
 def check_points(points: int) -> None:

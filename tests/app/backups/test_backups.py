@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.backups import copying, service
+from app.cards import service as cards
 from app.cards.models import Card
-from app.counter import moves, returns, sales
+from app.counter import leaving, moves, returns, sales
 from app.counter.moves import Actor
 from app.counter.pricing import Sale
 from app.db import Database
@@ -19,7 +20,7 @@ from app.delivery.models import Node
 from app.errors import AppError, Conflict, Unprocessable
 from app.ledger import service as ledger
 from app.ledger import verify as books
-from app.ledger.models import Entry
+from app.ledger.models import Account, Entry
 from app.outbox import service as outbox
 from app.outbox.models import Target
 from app.staff import audit
@@ -246,6 +247,30 @@ def test_a_restore_into_the_other_kind_of_database(
         assert balances(other.database) == balances(filled.database)
         with other.database.reading() as session:
             assert books.differences(session) == []
+
+
+def test_accounts_of_forgotten_people_arrive_closed_with_all_their_entries(
+    filled: World, postgres_url: str, migrated_sqlite: Path, tmp_path: Path, clock: MovableClock
+) -> None:
+    with filled.database.unit_of_work() as session:
+        gone = session.scalars(select(Card)).first()
+        assert gone is not None
+        leaving.erase(session, cards.lock(session, gone.id), now=clock())
+    service.back_up(filled, tmp_path / "b.db", quietly)
+    before = balances(filled.database)
+    (tmp_path / "empty.db").write_bytes(migrated_sqlite.read_bytes())
+
+    service.restore(filled, tmp_path / "b.db", quietly, replace=True)
+    url = postgres_url if filled.database.is_sqlite else f"sqlite:///{tmp_path / 'empty.db'}"
+    with another_world(url, tmp_path / "other", clock) as other:
+        service.restore(other, tmp_path / "b.db", quietly)
+
+        for world in (filled, other):
+            assert balances(world.database) == before
+            with world.database.reading() as session:
+                accounts = select(Account.closed).where(Account.member_id == gone.member_id)
+                assert set(session.scalars(accounts)) == {True}
+                assert books.differences(session) == []
 
 
 def test_moving_from_sqlite_to_postgresql_keeps_every_row_and_every_sum(
