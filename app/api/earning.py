@@ -8,6 +8,7 @@ from app.api import earning_shapes as own
 from app.api.calls import Body, Call, Operation, unknown
 from app.api.shapes import moment
 from app.cards.models import Programme
+from app.clubs import service as clubs
 from app.earning import overlaps, receipts, service, simulation
 from app.earning.models import RuleVersion
 from app.earning.receipts import Known, Read
@@ -151,7 +152,8 @@ def _version(call: Call, programme: Programme, version: RuleVersion, holding: in
 def _described(call: Call, programme: Programme, ruleset: RuleSet, language: str) -> Body:
     known = receipts.known(call.session, programme)
     tiers = {level.name: level.factor for level in known.levels.values()}
-    speaker = Speaker(language, programme.currency, service.store_names(call.session, programme))
+    names = service.store_names(call.session, programme) | clubs.segment_names(call.session, programme.id)
+    speaker = Speaker(language, programme.currency, names)
     met = overlaps.overlaps(ruleset, tiers)
     return {
         "sentences": [speaker.rule(rule) for rule in ruleset.rules],

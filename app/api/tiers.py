@@ -135,15 +135,21 @@ def _moves(found: Moves) -> Body:
 def _tier_of(call: Call, card: Card) -> Body:
     found = service.level_of(call.session, card, now=call.now)
     told, grant = found.projection, found.grant
+    metric, currency = changing.policy_of(call.session, card.programme_id).metric, card.programme.currency
+
+    def counted(units: int | None) -> str | None:
+        return None if units is None else changing.threshold_text(units, metric, currency)
+
     return {
         "card": card.number,
         "tier": found.tier,
         "valid_to": _day(found.valid_to),
         "grant": {"tier": grant.tier, "until": _day(grant.until), "reason": grant.reason} if grant else None,
-        "metric": found.metric,
-        "to_keep": told.to_keep,
+        "counts": metric.value,
+        "metric": counted(found.metric),
+        "to_keep": counted(told.to_keep),
         "keep_by": _day(told.keep_by),
-        "to_next": told.to_next,
+        "to_next": counted(told.to_next),
         "next_by": _day(told.next_by),
     }
 
@@ -184,7 +190,7 @@ OPERATIONS = (
         rule="/cards/<number>/tier",
         name="read_tier",
         summary="Read the tier of a card: until when, what keeps it, what leads to the next",
-        description="What is missing is in minor units, points or visits, as the programme's metric counts.",
+        description="What is counted and what is missing are money, points or visits, as `counts` says.",
         tag="tiers",
         work=read_tier,
         answer=tiers_shapes.TierOfCard,

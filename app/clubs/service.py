@@ -185,6 +185,12 @@ def segments(session: Session, member_id: int, *, now: datetime) -> frozenset[st
     return frozenset(f"club:{slug}" for slug in session.scalars(running))
 
 
+def segment_names(session: Session, programme_id: int) -> dict[str, str]:
+    """The names of a programme's clubs by what rules call them."""
+    rows = session.execute(select(Club.slug, Club.name).where(Club.programme_id == programme_id))
+    return {f"club:{row.slug}": row.name for row in rows}
+
+
 def of_member(session: Session, member_id: int) -> list[ClubMembership]:
     """A member's memberships, also those that are over, the last to end first."""
     query = select(ClubMembership).where(ClubMembership.member_id == member_id)

@@ -16,10 +16,10 @@ from app.earning.words import number
 
 
 class Speaker:
-    """Says rules in one language and currency. `stores` are the names of shops by their ids."""
+    """Says rules in one language and currency. `names` are those of shops and of groups of members, by their ids."""
 
-    def __init__(self, language: str, currency: str, stores: Mapping[str, str] | None = None) -> None:
-        self.language, self.currency, self.stores = i18n.nearest(language), currency, stores or {}
+    def __init__(self, language: str, currency: str, names: Mapping[str, str] | None = None) -> None:
+        self.language, self.currency, self.names = i18n.nearest(language), currency, names or {}
 
     def rule(self, rule: Rule) -> str:
         """What a rule gives or takes, and when."""
@@ -36,15 +36,17 @@ class Speaker:
         dates = {(one.first_on, one.last_on) for one in when.windows}
         hours = [self.window(one) if len(dates) > 1 else self.hours(one) for one in when.windows]
         found = [self._or(hours)] if any(hours) else []
-        names = [self.stores.get(one, one) for one in sorted(when.stores)]
-        if names:
-            found.append(i18n.text(self.language, "in %(stores)s", stores=self._or(names)))
+        if when.stores:
+            found.append(i18n.text(self.language, "in %(stores)s", stores=self._named(when.stores)))
         if when.tiers:
             found.append(i18n.text(self.language, "for tier %(tiers)s", tiers=self._or(sorted(when.tiers))))
         if when.segments:
-            found.append(i18n.text(self.language, "for members with %(what)s", what=self._or(sorted(when.segments))))
+            found.append(i18n.text(self.language, "for members of %(groups)s", groups=self._named(when.segments)))
         found += [self.occasion(one) for one in sorted(when.occasions)]
         return [*found, *(self.dates(*one) for one in dates if len(dates) == 1 and any(one))]
+
+    def _named(self, ids: Iterable[str]) -> str:
+        return self._or([self.names.get(one, one) for one in sorted(ids)])
 
     def window(self, window: Window) -> str:
         """ "on Tuesdays 17:00–19:00 until 31 Dec 2026"."""

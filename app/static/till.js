@@ -3,22 +3,13 @@
 import { Camera } from "./till/camera.js";
 import { approve, switchPerson } from "./till/people.js";
 import { Screen } from "./till/screen.js";
-import { Wedge } from "./till/scanner.js";
+import { Wedge, storedGap, storeGap } from "./till/scanner.js";
 
 const PICK_WAIT_MS = 130;
-const GAP_SETTING = "tessera.till.scanGapMs";
 
 const root = document.getElementById("till-screen");
 const screen = new Screen(root);
 const $ = (selector) => root.querySelector(selector);
-
-function storedGap() {
-  try {
-    return Number(localStorage.getItem(GAP_SETTING)) || 50;
-  } catch {
-    return 50;
-  }
-}
 
 // So that a scan that is sent again, because no answer came, uses its code once.
 function freshKey() {
@@ -59,11 +50,7 @@ const gap = document.getElementById("till-gap");
 gap.value = String(wedge.gapMs);
 gap.addEventListener("change", () => {
   wedge.setGap(Number(gap.value));
-  try {
-    localStorage.setItem(GAP_SETTING, gap.value);
-  } catch {
-    // Private windows keep no settings; the choice holds until the page is left.
-  }
+  storeGap(wedge.gapMs);
 });
 
 // A typed code is tidied as it grows: capitals, groups of four, O for 0, I and L for 1.

@@ -20,6 +20,7 @@ from app.admin.rules.forms import Draft
 from app.admin.rules.trial import Trial
 from app.admin.texts import gettext
 from app.cards.models import Programme
+from app.clubs import service as clubs
 from app.earning import differences, overlaps, receipts, service
 from app.earning.models import RuleVersion
 from app.earning.receipts import Known
@@ -282,7 +283,7 @@ def _read(reading: Session, programme: Programme, now: datetime) -> Subject:
     return Subject(
         programme=programme,
         known=receipts.known(reading, programme),
-        speaker=Speaker(page_language(), programme.currency, stores),
+        speaker=Speaker(page_language(), programme.currency, stores | clubs.segment_names(reading, programme.id)),
         now=now,
         versions=service.published(reading, programme),
         holding=service.holding(reading, programme, now=now),

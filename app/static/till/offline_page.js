@@ -6,13 +6,12 @@ import { parse } from "./offline_amounts.js";
 import { grouped, normalise } from "./offline_codes.js";
 import { Full, MOST, OLDEST_MS, Store } from "./offline_store.js";
 import { alone, ask, send } from "./offline_sync.js";
-import { Wedge } from "./scanner.js";
+import { Wedge, storedGap } from "./scanner.js";
 
 const LOOK_AGAIN_MS = 5000;
 const SHORT_MS = 4000;
 const UNDO_MS = 10 * 60 * 1000;
 const LONGEST_RECEIPT = 64;
-const GAP_SETTING = "tessera.till.scanGapMs";
 
 const find = (name) => document.getElementById(name);
 const root = find("offline");
@@ -303,14 +302,6 @@ function connected(state) {
 }
 
 // ---- Keys, scanner, camera
-
-function storedGap() {
-  try {
-    return Number(localStorage.getItem(GAP_SETTING)) || 50;
-  } catch {
-    return 50;
-  }
-}
 
 const ACTIONS = {
   F2: () => find("f-code").focus(),

@@ -19,6 +19,25 @@ export function usCharacter(event) {
   return "";
 }
 
+const GAP_SETTING = "tessera.till.scanGapMs";
+
+// The pause that this browser's scanner was set to; private windows keep no settings.
+export function storedGap() {
+  try {
+    return Number(localStorage.getItem(GAP_SETTING)) || 50;
+  } catch {
+    return 50;
+  }
+}
+
+export function storeGap(gapMs) {
+  try {
+    localStorage.setItem(GAP_SETTING, String(gapMs));
+  } catch {
+    // The choice holds until the page is left.
+  }
+}
+
 const isText = (element) => element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
 const SHORTEST = 6;
 const SAME_CODE_MS = 2000;

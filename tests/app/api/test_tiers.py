@@ -84,7 +84,16 @@ def test_tiers_and_policy_are_changed_together(admin: Api, shop: Shop) -> None:
     assert (body["policy"]["metric"], body["policy"]["months"], body["policy"]["grace_days"]) == ("visits", 6, 30)
     assert [(tier["name"], tier["threshold"]) for tier in body["tiers"]] == [("Regular", "3")]
     earn(admin, shop, "1.00")
-    assert tier_of(admin, shop)["to_next"] == 2
+    told = tier_of(admin, shop)
+    assert (told["counts"], told["metric"], told["to_next"]) == ("visits", "1", "2")
+
+
+def test_what_is_missing_is_money_where_money_counts(api: Api, shop: Shop) -> None:
+    earn(api, shop, "2500.50")
+
+    told = tier_of(api, shop)
+
+    assert (told["counts"], told["metric"], told["to_next"]) == ("spend", "2500.50", "3499.50")
 
 
 @pytest.mark.parametrize(

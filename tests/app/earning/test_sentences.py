@@ -12,7 +12,7 @@ WINDOW = {"weekdays": [2], "from": "17:00", "to": "19:00", "last_on": "2026-12-3
 
 def said(rule: dict[str, Any], language: str = "en") -> str:
     [found] = reading.read({"rules": [{"name": "x", **rule}]}, "TRY").rules
-    return Speaker(language, "TRY", {"sto_1": "Kadıköy"}).rule(found)
+    return Speaker(language, "TRY", {"sto_1": "Kadıköy", "club:wine": "Wine friends"}).rule(found)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ def said(rule: dict[str, Any], language: str = "en") -> str:
         (
             {"kind": "multiplier", "factor": "2", "when": {"windows": [WINDOW], "stores": ["sto_1"]}},
             "2× on Tuesdays 17:00–19:00 in Kadıköy until 31 Dec 2026",
+        ),
+        (
+            {"kind": "multiplier", "factor": "2", "no_end": True, "when": {"segments": ["club:wine", "staff"]}},
+            "2× for members of Wine friends or staff",
         ),
         ({"kind": "exclusion", "only": {"categories": ["Tobacco"]}}, "Tobacco earns nothing"),
         (

@@ -1,10 +1,12 @@
 """A till with people, a programme, stores and members around it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.test import TestResponse
 
 from app.cards.models import Card, Programme, Store
@@ -20,6 +22,7 @@ from app.staff.models import Staff
 from app.world import World
 from tests import factories
 from tests.app.pages import csrf_of, post
+from tests.app.till.browsing import ARGUMENTS, CHROMIUM, Server, faultless, serving, sign_in
 from tests.conftest import MovableClock
 
 
@@ -117,3 +120,42 @@ def till(app: Flask, shop: Shop) -> Till:
 @pytest.fixture
 def manager_till(app: Flask, shop: Shop) -> Till:
     return Till(app, shop.manager)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[Server]:
+    with serving(app) as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, shop: Shop) -> Iterator[Page]:
+    """The cashier's till on a PC."""
+    context = browser.new_context(
+        base_url=server.address, viewport={"width": 1280, "height": 800}, service_workers="block"
+    )
+    with faultless(context.new_page()) as page:
+        sign_in(page)
+        yield page
+    context.close()
+
+
+@pytest.fixture
+def touch(browser: Browser, server: Server, shop: Shop) -> Iterator[Page]:
+    """The cashier's till on a phone without any key."""
+    context = browser.new_context(
+        base_url=server.address, viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True,
+        service_workers="block",
+    )  # fmt: skip
+    with faultless(context.new_page()) as page:
+        sign_in(page)
+        yield page
+    context.close()

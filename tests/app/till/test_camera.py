@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import segno
-from flask import Flask
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from app.cards import codes
-from tests.app.till.browsing import ARGUMENTS, CHROMIUM, WITHIN_MS, Server, faultless, serving, sign_in
+from tests.app.till.browsing import ARGUMENTS, CHROMIUM, WITHIN_MS, Server, faultless, sign_in
 from tests.app.till.conftest import Shop
 
 pytestmark = [
@@ -35,12 +34,6 @@ WATCH_TRACKS = """() => {
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[Server]:
-    with serving(app) as one:
-        yield one
 
 
 def film(folder: Path, text: str | None) -> Path:

@@ -1,17 +1,14 @@
 """The rooms behind the till in a real browser: by the keyboard alone, and by fingers alone."""
 
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app.cards.models import Card
 from app.counter import paying, rewarding
 from app.ledger import held as holding
 from app.ledger import service as ledger
 from app.value.service import NewLoad
-from tests.app.till.browsing import ARGUMENTS, CHROMIUM, WITHIN_MS, Scanner, Server, faultless, serving, sign_in
+from tests.app.till.browsing import CHROMIUM, WITHIN_MS, Scanner
 from tests.app.till.conftest import Shop
 from tests.app.till.test_goods import BY, add, bearer, codes_of, discounted
 
@@ -19,44 +16,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium at /usr/bin/chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[Server]:
-    with serving(app) as one:
-        yield one
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server, shop: Shop) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=server.address, viewport={"width": 1280, "height": 800}, service_workers="block"
-    )
-    with faultless(context.new_page()) as page:
-        sign_in(page)
-        yield page
-    context.close()
-
-
-@pytest.fixture
-def touch(browser: Browser, server: Server, shop: Shop) -> Iterator[Page]:
-    """A phone without any key."""
-    context = browser.new_context(
-        base_url=server.address, viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True,
-        service_workers="block",
-    )  # fmt: skip
-    with faultless(context.new_page()) as page:
-        sign_in(page)
-        yield page
-    context.close()
 
 
 def scan(page: Page, code: str) -> None:

@@ -1,11 +1,9 @@
 """Whole errands at the till in a real browser: by the keyboard alone, by fingers alone, and nothing that moves."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from app.cards.models import Programme
 from app.counter import sales
@@ -18,27 +16,13 @@ from app.rewards import catalogue
 from app.rewards.catalogue import RewardDraft
 from app.stamps import service as stamps
 from app.stamps.drafts import StampCardDraft
-from tests.app.till.browsing import ARGUMENTS, CHROMIUM, WITHIN_MS, Scanner, Server, faultless, serving, sign_in
+from tests.app.till.browsing import CHROMIUM, WITHIN_MS, Scanner
 from tests.app.till.conftest import Shop
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium at /usr/bin/chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[Server]:
-    with serving(app) as one:
-        yield one
 
 
 @pytest.fixture
@@ -65,27 +49,13 @@ def full_shop(shop: Shop) -> Shop:
 
 
 @pytest.fixture
-def page(browser: Browser, server: Server, full_shop: Shop) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=server.address, viewport={"width": 1280, "height": 800}, service_workers="block"
-    )
-    with faultless(context.new_page()) as page:
-        sign_in(page)
-        yield page
-    context.close()
+def page(full_shop: Shop, page: Page) -> Page:
+    return page
 
 
 @pytest.fixture
-def touch(browser: Browser, server: Server, full_shop: Shop) -> Iterator[Page]:
-    """A phone without any key."""
-    context = browser.new_context(
-        base_url=server.address, viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True,
-        service_workers="block",
-    )  # fmt: skip
-    with faultless(context.new_page()) as page:
-        sign_in(page)
-        yield page
-    context.close()
+def touch(full_shop: Shop, touch: Page) -> Page:
+    return touch
 
 
 def scan(page: Page, code: str) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.staff import pins
 from tests import factories
-from tests.app.till.browsing import ARGUMENTS, CHROMIUM, WITHIN_MS, faultless, serving, sign_in
+from tests.app.till.browsing import CHROMIUM, WITHIN_MS, faultless, serving, sign_in
 from tests.app.till.conftest import Shop
 
 pytestmark = [
@@ -18,14 +18,6 @@ pytestmark = [
 ]
 SLOWLY_MS = 120  # a person's fingers, not a scanner
 CASHIER, MANAGER, COLLEAGUE = "4821", "730516", "9063"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

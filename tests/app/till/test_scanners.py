@@ -1,45 +1,17 @@
 """Wedge scanners in a real browser, by the keys they press: every layout, every state of the page, every ending."""
 
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.cards import codes
 from tests import factories
-from tests.app.till.browsing import ARGUMENTS, CHROMIUM, LAYOUTS, Scanner, Server, faultless, serving, sign_in
+from tests.app.till.browsing import CHROMIUM, LAYOUTS, Scanner, Server, faultless, sign_in
 from tests.app.till.conftest import Shop
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium at /usr/bin/chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[Server]:
-    with serving(app) as one:
-        yield one
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server, shop: Shop) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=server.address, viewport={"width": 1280, "height": 800}, service_workers="block"
-    )
-    with faultless(context.new_page()) as page:
-        sign_in(page)
-        yield page
-    context.close()
 
 
 def scanner(page: Page, layout: str = "us", *, capitals: bool = False) -> Scanner:
@@ -197,12 +169,61 @@ def test_a_person_who_types_is_no_scanner(page: Page, shop: Shop) -> None:
 def test_the_same_code_twice_within_two_seconds_is_one_scan(page: Page, shop: Shop) -> None:
     scans: list[str] = []
     page.on("request", lambda request: scans.append(request.url) if request.url.endswith("/till/scan") else None)
-    page.evaluate("const now = performance.now(); performance.now = () => now")
+    page.evaluate("const now = performance.now(); performance.now = () => window.clock ?? now")
     scan = scanner(page).scan
 
     scan(shop.card.number)
     opened(page)
+    page.evaluate("window.clock = performance.now() + 1990")
     scan(shop.card.number)
     page.wait_for_timeout(300)
-
     assert len(scans) == 1
+
+    page.evaluate("window.clock += 2010")
+    scan(shop.card.number)
+    page.wait_for_timeout(300)
+    assert len(scans) == 2
+
+
+def test_a_scan_opens_the_card_from_the_till_s_other_pages(page: Page, shop: Shop) -> None:
+    page.goto(f"/till/cards/{shop.card.serial}")
+    page.locator("#f-amount").fill("50")
+    page.keyboard.press("Enter")
+    expect(page.locator(".till-big")).to_have_text("+5 points")
+    other = second_card(shop)
+    for path in ("day", "conflicts", f"money/{shop.card.serial}", f"slips/{shop.entries()[0].id}"):
+        page.goto(f"/till/{path}")
+        page.wait_for_selector("#till-scan[data-ready]", state="attached")
+
+        scanner(page, "azerty").scan(codes.barcode_message(other))
+
+        opened(page, "Can Ö.")
+
+
+def test_a_receipt_is_scanned_into_its_field_and_an_unknown_card_is_refused_in_red(page: Page, shop: Shop) -> None:
+    page.goto(f"/till/money/{shop.card.serial}")
+    page.wait_for_selector("#till-scan[data-ready]", state="attached")
+    receipt = page.locator("[name=receipt]").first
+    receipt.focus()
+
+    scanner(page).scan("2026-000417")
+
+    expect(receipt).to_have_value("2026-000417")
+    scanner(page).scan(codes.barcode_message(codes.new_number()))
+    expect(page.get_by_role("alert")).to_have_text("Card not found.")
+
+
+def test_a_field_for_a_card_takes_the_scanned_card(browser: Browser, server: Server, shop: Shop) -> None:
+    context = browser.new_context(base_url=server.address, service_workers="block")
+    with faultless(context.new_page()) as page:
+        sign_in(page, "manager")
+        page.goto("/till/notices")
+        page.wait_for_selector("#till-scan[data-ready]", state="attached")
+        field = page.locator("[name=code]:visible")
+        field.focus()
+
+        scanner(page).scan(codes.barcode_message(shop.card.number))
+
+        expect(field).to_have_value(codes.barcode_message(shop.card.number))
+        assert page.url.endswith("/till/notices")
+    context.close()
