@@ -18,7 +18,7 @@ from granian.server.common import AbstractServer
 from app import logs, settings
 from app.alarms import service as alarms
 from app.clubs import keeping as clubs
-from app.counter import adjusting, merging, own_cards, timekeeping, visiting, warning
+from app.counter import adjusting, own_cards, takeover, timekeeping, visiting, warning
 from app.coupons import making
 from app.db import Database
 from app.delivery import nodes, sample, snapshots
@@ -50,7 +50,7 @@ JOBS = (
     Job(name="expiry", every_s=60, work=timekeeping.expire_lots),
     Job(name="pending", every_s=60, work=timekeeping.activate_pending),
     Job(name="adjustments", every_s=600, work=adjusting.expire_waiting),
-    Job(name="joined_cards", every_s=30, work=merging.follow),
+    Job(name="joined_cards", every_s=30, work=takeover.follow),
     Job(name="own_cards", every_s=300, work=own_cards.link),
     Job(name="debts", every_s=3600, work=timekeeping.write_off_debts),
     Job(name="stamp_cards", every_s=30, work=stamps.begin_and_end),

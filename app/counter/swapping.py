@@ -1,22 +1,19 @@
 """One card takes another's place: a lost one is replaced, and a card without a person becomes somebody's."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app import localtime
 from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.cards.people import Person
-from app.counter import moves
+from app.counter import left_behind, takeover
 from app.counter.moves import Actor
 from app.errors import Conflict, Unprocessable
 from app.ledger import held as holding
-from app.ledger import merges
 from app.ledger.held import Held
-from app.tiers import service as tiers
-from app.tiers import standings
+from app.rewards import service as rewards
 from app.value import pins, stock
 
 
@@ -58,10 +55,11 @@ def replace_card(session: Session, card_id: int, *, by: Actor, now: datetime, re
     new = stock.make(session, programme, old.kind, source="replacement", now=now, batch_id=before.batch_id)
     row = session.get_one(Card, old.id)
     stock.retire(session, row, new.id)
+    rewards.follow(session, old.id, new.id)
     pin = None
     if before.pin_digest is not None:
         pin = pins.give(session, stock.kept(session, new.id, programme.id), new.serial)
-    _move(session, old, holding.by_id(session, new.id), by=by, now=now, note=reason)
+    takeover.begin(session, old, holding.by_id(session, new.id), reason=reason, by=by, now=now)
     return Replaced(card=_fresh(session, new), pin=pin)
 
 
@@ -70,7 +68,8 @@ def bind(session: Session, card_id: int, owner: Owner, *, by: Actor, now: dateti
 
     Whoever is known in the programme already keeps their card, which takes over what this one has.
 
-    Raises: NotFound `unknown_card`; Conflict `void_card`, `already_personal`, `open_holds` or `already_member`.
+    Raises: NotFound `unknown_card`; Conflict `void_card`, `already_personal`, `open_holds`, `left_behind` or
+    `already_member`.
     """
     card = session.get_one(Card, card_id)
     known = cards.by_contact(session, session.get_one(Programme, card.programme_id), owner.person)
@@ -83,8 +82,9 @@ def bind(session: Session, card_id: int, owner: Owner, *, by: Actor, now: dateti
             session, card, owner.person, language=owner.language, consent=owner.consent, source="binding", now=now
         )
         return Bound(card=card, is_merged=False)
+    left_behind.check_nothing(session, held[card_id], held[known.id], now=now)
     stock.retire(session, card, known.id)
-    _move(session, held[card_id], held[known.id], by=by, now=now, note="bound")
+    takeover.begin(session, held[card_id], held[known.id], reason="bound", by=by, now=now)
     return Bound(card=_fresh(session, known), is_merged=True)
 
 
@@ -110,33 +110,6 @@ def _check_bindable(card: Held) -> None:
 def _check_no_holds(card: Held) -> None:
     if any(role == "hold" and one.balance for (_unit, role), one in card.accounts.items()):
         raise Conflict("open_holds", "Something on this card is reserved; finish or release it first.")
-
-
-def _move(session: Session, source: Held, target: Held, *, by: Actor, now: datetime, note: str) -> None:
-    """Bring units and spend over; the closed card and the other one are told to their phones."""
-    leaving = moves.circumstance(source, by, now, note=f"to:{target.serial} {note}".strip())
-    arriving = moves.circumstance(target, by, now, note=f"from:{source.serial} {note}".strip())
-    merged = merges.merge(session, source, target, by_source=leaving, by_target=arriving)
-    after = _with_months(session, source, merged.target, now)
-    after = replace(after, spent_minor=target.spent_minor + source.spent_minor)
-    closed = replace(merged.source, status="voided", qualifying_minor=0, spent_minor=0)
-    if merged.left:
-        moves.done(session, closed, merged.left[-1], now)
-        moves.done(session, after, merged.arrived[-1], now)
-        return
-    for one in (closed, after):
-        moves.written(session, one, now)
-
-
-def _with_months(session: Session, source: Held, target: Held, now: datetime) -> Held:
-    """The card with what the other one's sales count for tiers, month by month."""
-    _ladder, record = standings.of_card(session, source.id, source.programme_id)
-    for month, spend_minor, earned, visits in record.months:
-        at = localtime.start_of_day(month, source.timezone)
-        target = tiers.after_sale(
-            session, target, spend_minor=spend_minor, earned=earned, visits=visits, at=at, now=now
-        )
-    return target
 
 
 def _fresh(session: Session, card: Card) -> Card:

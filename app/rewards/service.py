@@ -170,6 +170,11 @@ def to_collect(session: Session, card_id: int, *, now: datetime) -> list[tuple[T
     return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
+def follow(session: Session, old_id: int, new_id: int) -> None:
+    """Let what a card took, and waits for, be that of the new card which takes its place."""
+    session.execute(update(Taking).where(Taking.card_id == old_id).values(card_id=new_id))
+
+
 def at_counter(
     session: Session, card: Held, wish: Wish, *, now: datetime
 ) -> Sequence[tuple[Reward, Price | None, str | None]]:

@@ -69,7 +69,7 @@ def join(number: str) -> AnyResponse:
     try:
         with world().database.reading() as reading:
             target = _other(reading, card, into)
-            found = merging.preview(reading, reading.get_one(Card, card.id), target)
+            found = merging.preview(reading, reading.get_one(Card, card.id), target, now=world().clock())
     except AppError as problem:
         return _join_page(card, problem, typed=request.args)
     return _join_page(card, typed=request.args, preview=found, target=target)
@@ -139,7 +139,10 @@ def _join_page(
 ) -> AnyResponse:  # fmt: skip
     now, language = world().clock(), page_language()
     with world().database.reading() as reading:
-        joined = [_joined(reading, card, one, merging.can_undo(one, now)) for one in merging.of_card(reading, card.id)]
+        joined = [
+            _joined(reading, card, one, merging.can_undo(reading, one, now))
+            for one in merging.of_card(reading, card.id)
+        ]
     errors, said = _told(problem)
     moving = []
     if preview is not None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.cards.models import Card, Programme
-from app.counter import merging, moves, paying, returns, sales, timekeeping
+from app.counter import merging, moves, paying, returns, sales, takeover, timekeeping
 from app.errors import AppError, Conflict, Unprocessable
 from app.fraud.models import CardMerge
 from app.ledger import held, holds, service, verify
@@ -239,7 +239,7 @@ def test_a_sale_of_the_old_card_that_comes_back_is_taken_from_the_new_one(any_wo
     assert pair.row(pair.first).tier_id is not None
 
     pair.take_back(sale)
-    assert (merging.follow(any_world), merging.follow(any_world)) == (1, 0)
+    assert (takeover.follow(any_world), takeover.follow(any_world)) == (1, 0)
 
     assert (pair.on(pair.first), pair.on(pair.second)) == ((0, 0), (0, 0))
     assert pair.row(pair.first).qualifying_minor == 0
@@ -250,7 +250,7 @@ def test_parting_after_such_a_return_gives_no_points_twice(any_world: World) -> 
     sale, _kept = pair.earn(pair.second, 250), pair.earn(pair.second, 7)
     made = pair.merge()
     pair.take_back(sale)
-    merging.follow(any_world)
+    takeover.follow(any_world)
 
     pair.part(made)
 
@@ -262,11 +262,11 @@ def test_points_that_wait_follow_on_their_day(any_world: World, clock: MovableCl
     pair = Pair(any_world, pending_days=14)
     pair.earn(pair.second, 50)
     made = pair.merge()
-    assert (pair.on(pair.first), merging.follow(any_world)) == ((0, 0), 0)
+    assert (pair.on(pair.first), takeover.follow(any_world)) == ((0, 0), 0)
     clock.advance(days=14, minutes=1)
     timekeeping.activate_pending(any_world)
 
-    merging.follow(any_world)
+    takeover.follow(any_world)
 
     assert (pair.on(pair.first), pair.on(pair.second)) == ((50, 0), (0, 0))
     pair.part(made)
