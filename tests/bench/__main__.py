@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import apns, fanout, passkit, sales, scale, scan, signing, tiers, tills, verify
+from tests.bench import apns, earning, fanout, passkit, sales, scale, scan, signing, tiers, tills, verify
 from tests.journeys.stage import stage
 
 
@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "fanout": ("From due rows in the database to settled rows", fanout.run),
     "phones": ("From the till to the phones", till_to_phones),
     "tills": ("Earning at the till", tills.run),
+    "earning": ("A purchase by many rules, and in a ledger of a million entries", earning.run),
     "scan": ("From a scan to the member on the screen", scan.run),
     "tiers": ("Judging the tiers of 100,000 members", tiers.run),
     "verify": ("Verifying a ledger of a million entries", verify.run),

@@ -6,15 +6,16 @@ idempotency key and to everything in the form, so that a word given for one amou
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import idempotency
+from app.db import insert_if_new
 from app.errors import Forbidden
 from app.staff import audit, pins, rules
 from app.staff.models import Staff
@@ -81,7 +82,8 @@ def grant(world: World, desk: Desk, sent: Sent, terminal: str) -> None:
     now = world.clock()
     with world.database.unit_of_work() as writing:
         name = f"staff:{manager.public_id}"
-        if _keep(writing, Approval(cashier_id=desk.who.id, key=key, action=sent.digest, approved_by=name), now):
+        given = {"action": sent.digest, "approved_by": name, "approved_at": now}
+        if _keep(writing, desk.who.id, key, given):
             about = {"cashier": desk.who.actor, "form": sent.address}
             audit.record(writing, actor=name, action="approval_given", subject=f"form:{key}", after=about, now=now)
 
@@ -111,15 +113,14 @@ def approvers(session: Session, entry_ids: Collection[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in session.execute(wanted) if row[0]} if entry_ids else {}
 
 
-def _keep(session: Session, given: Approval, now: datetime) -> bool:
-    """Whether it is kept: an approval that was used stays as it is."""
-    found = session.get(Approval, (given.cashier_id, given.key), with_for_update=True)
-    if found is None:
-        given.approved_at = now
-        session.add(given)
+def _keep(session: Session, cashier_id: int, key: str, given: Mapping[str, Any]) -> bool:
+    """Whether it is kept: an approval that was used stays as it is. The same form may come twice at once."""
+    if insert_if_new(session, Approval, cashier_id=cashier_id, key=key, **given):
         return True
+    found = session.get_one(Approval, (cashier_id, key), with_for_update=True)
     if found.used_at is None:
-        found.action, found.approved_by, found.approved_at = given.action, given.approved_by, now
+        for name, value in given.items():
+            setattr(found, name, value)
     return found.used_at is None
 
 

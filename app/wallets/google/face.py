@@ -137,7 +137,7 @@ def _points(view: CardView, *, balance: int) -> Points:
 
 
 def _money(view: CardView) -> Points:
-    words = LocalizedText(value=text(view.language, "Balance"), language=view.language)
+    words = LocalizedText(value=text(view.language, "Gift card"), language=view.language)
     return Points(label=words, balance=Money(minor_units=view.money_minor, currency=view.programme.currency))
 
 

@@ -16,7 +16,7 @@ from tests import factories
 from tests.app.rewards.stall import Stall, refusal
 
 
-def test_a_discount_uses_only_as_many_points_as_the_basket_has_use_for(any_world: World) -> None:
+def test_w13_a_discount_uses_only_as_many_points_as_the_basket_has_use_for(any_world: World) -> None:
     stall = Stall(any_world, points=3_000)
     reward = stall.offer(kind="discount", points=1, value_minor=10, flexible=True, max_share=50)
 

@@ -20,7 +20,7 @@ from app.world import World
 from tests.app.stamps.bench import TILL, Bench
 
 
-def test_eight_of_ten_and_four_more_are_one_reward_and_two_stamps(any_world: World) -> None:
+def test_w16_eight_of_ten_and_four_more_are_one_reward_and_two_stamps(any_world: World) -> None:
     bench = Bench(any_world)
     bench.stamp(8)
 
@@ -30,7 +30,7 @@ def test_eight_of_ten_and_four_more_are_one_reward_and_two_stamps(any_world: Wor
     assert bench.stands() == (2, 1, 0)
 
 
-def test_undoing_that_visit_voids_the_unused_reward_and_leaves_eight(any_world: World) -> None:
+def test_w16_undoing_that_visit_voids_the_unused_reward_and_leaves_eight(any_world: World) -> None:
     bench = Bench(any_world)
     bench.stamp(8)
     visit = bench.stamp(4)
@@ -41,7 +41,7 @@ def test_undoing_that_visit_voids_the_unused_reward_and_leaves_eight(any_world: 
     assert bench.stamp(2).rewards == 1
 
 
-def test_undoing_that_visit_after_the_reward_was_used_leaves_stamps_owed(any_world: World) -> None:
+def test_w16_undoing_that_visit_after_the_reward_was_used_leaves_stamps_owed(any_world: World) -> None:
     bench = Bench(any_world)
     bench.stamp(8)
     visit = bench.stamp(4)
