@@ -11,6 +11,7 @@ from babel.numbers import (
     format_decimal,
     get_currency_precision,
     get_currency_symbol,
+    get_decimal_symbol,
     is_currency,
     parse_pattern,
 )
@@ -68,6 +69,16 @@ def decimal_text(minor: int, currency: str) -> str:
 def example(currency: str) -> str:
     """A right example of an amount in this currency, as a decimal string."""
     return decimal_text(1250, currency) if exponent(currency) else "1250"
+
+
+def as_typed(minor: int, currency: str, locale: str) -> str:
+    """1250 TRY as somebody types it who speaks that language: "12,50" in Turkish."""
+    return decimal_text(minor, currency).replace(".", get_decimal_symbol(locale.replace("-", "_")))
+
+
+def example_in(currency: str, locale: str) -> str:
+    """As `example`, with the decimal mark of a language."""
+    return example(currency).replace(".", get_decimal_symbol(locale.replace("-", "_")))
 
 
 def shown(minor: int, currency: str, locale: str) -> str:

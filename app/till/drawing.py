@@ -53,7 +53,7 @@ def draw(
         can_move=can_move,
         serial=card.serial if card else "",
         done=asked.done or "",
-        example=money.example(currency),
+        example=money.example_in(currency, language),
         decimal_mark=get_decimal_symbol(language),
         customer=customer_of(session, desk, card, language=language, now=now) if card and returned is None else None,
         returning=returned,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_time
+from babel.dates import format_datetime, format_time
 from sqlalchemy.orm import Session
 
 from app import i18n, money
@@ -141,6 +141,14 @@ def actions_of(
     return tuple(_action(row, desk=desk, names=names, language=language, now=now) for row in rows)
 
 
+def _time(at: datetime, zone: str, language: str, now: datetime) -> str:
+    """The time of something of today, else its day too."""
+    here = ZoneInfo(zone)
+    if at.astimezone(here).date() == now.astimezone(here).date():
+        return str(format_time(at, "short", tzinfo=here, locale=language))
+    return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=here, locale=language))
+
+
 def _action(row: Any, *, desk: Desk, names: dict[str, str], language: str, now: datetime) -> Action:
     entry, number, times, returned_minor, captured = row
     own = entry.actor == desk.who.actor and entry.store_id == (desk.store.id if desk.store else None)
@@ -158,7 +166,7 @@ def _action(row: Any, *, desk: Desk, names: dict[str, str], language: str, now: 
         amount=money.shown(abs(entry.amount_minor or 0), entry.currency or "", language) if has_amount else "",
         receipt=entry.receipt or "",
         card=number[-4:],
-        time=format_time(entry.recorded_at, "short", tzinfo=ZoneInfo(desk.timezone), locale=language),
+        time=_time(entry.recorded_at, desk.timezone, language, now),
         is_undone=is_undone,
         is_partly=bool(times) and not is_undone,
         may_undo=in_time and not times and kind != "undo",

@@ -4,7 +4,7 @@ from flask_babel import gettext
 
 from app import money
 from app.errors import AppError, Sentence
-from app.i18n import translate
+from app.i18n import page_language, translate
 
 OWN_WORDS = {"code", "booking"}
 
@@ -15,7 +15,7 @@ def sentence(problem: AppError, currency: str) -> str:
         minutes = -(-(problem.retry_after_s or 60) // 60)
         return str(gettext("Too many wrong codes. This till opens again in %(minutes)d min.", minutes=minutes))
     if problem.code == "invalid_amount":
-        return str(gettext("Type the amount as %(example)s.", example=money.example(currency)))
+        return str(gettext("Type the amount as %(example)s.", example=money.example_in(currency, page_language())))
     told = problem.public
     if OWN_WORDS & problem.errors.keys():  # what is refused of an offer by the same code has other words
         return translate(told)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from babel.dates import format_datetime
 from flask import Blueprint, flash, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -71,6 +72,11 @@ class Subject:
     def said(self, ruleset: RuleSet) -> list[tuple[str, str]]:
         """Each rule's name and sentence."""
         return [(rule.name, self.speaker.rule(rule)) for rule in ruleset.rules]
+
+    def when(self, at: datetime) -> str:
+        """A day and time by the shop's clock, which planned versions begin by."""
+        shop_s = format_datetime(self.local(at), "d MMM y, HH:mm", locale=page_language())
+        return f"{shop_s} ({self.programme.timezone})"
 
     def local(self, at: datetime) -> datetime:
         return localtime.wall_clock(at, self.programme.timezone)

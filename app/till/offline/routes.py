@@ -88,7 +88,7 @@ def state() -> AnyResponse:
                 "exponent": money.exponent(currency),
                 "used": amounts.used_decimals(currency),
                 "largest": money.LARGEST_MINOR,
-                "example": money.example(currency),
+                "example": money.example_in(currency, page_language()),
             },
             "limit": money.LARGEST_MINOR if here.manages else sale_limit_minor(currency),
             "points_per_day": allowed.points_per_day,

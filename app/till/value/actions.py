@@ -200,6 +200,6 @@ def _refundable(session: Session, desk: Desk, entry: Entry, language: str) -> Re
         entry=entry,
         time=str(at),
         amount=money.shown(whole, currency, language),
-        left=money.decimal_text(whole - back_minor, currency),
+        left=money.as_typed(whole - back_minor, currency, language),
         left_minor=whole - back_minor,
     )

@@ -130,7 +130,7 @@ def _page(template: str, here: Desk, refusal: AppError | None, **values: Any) ->
         with world().database.reading() as reading:
             wanted = tiles.wanted(reading, here, sent)
     text = render_template(
-        template, desk=here, staff=here.who, key=new_key, example=money.example(currency),
+        template, desk=here, staff=here.who, key=new_key, example=money.example_in(currency, page_language()),
         refusal=said, screen={"approval": wanted, "refusal": said}, **values,
     )  # fmt: skip
     return make_response(text, refusal.status if refusal else 200)
