@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.cards.models import Programme, Store
 from app.counter.moves import Actor
+from app.errors import NotFound
+from app.staff import guards
 from app.staff.guards import StaffIdentity
 
 
@@ -72,3 +74,20 @@ def _fits(who: StaffIdentity, programme: Programme | None, store: Store | None, 
     if chosen.store_id is None:
         return True
     return store is not None and store.programme_id == programme.id
+
+
+def chosen(session: Session) -> Desk | None:
+    """Where the till of this page stands; None while nobody has chosen."""
+    kept = guards.till_place()
+    return desk_of(session, guards.current_staff(), Choice(**kept) if kept else None)
+
+
+def standing(session: Session) -> Desk:
+    """As `chosen`.
+
+    Raises: NotFound `no_store`.
+    """
+    here = chosen(session)
+    if here is None:
+        raise NotFound("no_store", "Choose your store first.")
+    return here

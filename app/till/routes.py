@@ -136,7 +136,7 @@ def returns_find() -> AnyResponse:
     serial = request.form.get("card", "")
     try:
         with world().database.reading() as reading:
-            sale = finding.sale_of(reading, standing(reading), receipt_of(request.form), serial=serial)
+            sale = finding.sale_of(reading, desk.standing(reading), receipt_of(request.form), serial=serial)
     except AppError as refusal:
         return show(Asked(returning="", serial=serial or None, refusal=refusal, typed=request.form))
     return answer(Asked(returning=sale.id), url_for("till.returns_sale", entry_id=sale.id))
@@ -156,7 +156,7 @@ def returns_submit(entry_id: str) -> AnyResponse:
     asked = Asked(returning=entry_id, typed=request.form)
     try:
         with world().database.reading() as reading:
-            form = ReturnForm.parse(request.form, standing(reading).programme.currency)
+            form = ReturnForm.parse(request.form, desk.standing(reading).programme.currency)
     except AppError as refusal:
         return show(dataclasses.replace(asked, refusal=refusal))
     asked = dataclasses.replace(asked, chosen=form)
@@ -205,7 +205,7 @@ def do(work: Work, asked: Asked, *, stays: bool = False) -> AnyResponse:
     database, asked = world().database, dataclasses.replace(asked, typed=request.form)
     try:
         with database.reading() as reading:
-            here = standing(reading)  # before the transaction, in which others wait
+            here = desk.standing(reading)  # before the transaction, in which others wait
         sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
         if sent.asks:
             approvals.grant(world(), here, sent, terminal())
@@ -244,7 +244,7 @@ def _told(serial: str, text: str) -> AnyResponse:
 def _is_gift(serial: str) -> bool:
     with world().database.reading() as reading:
         try:
-            return finding.card_at(reading, standing(reading), serial).kind == "gift"
+            return finding.card_at(reading, desk.standing(reading), serial).kind == "gift"
         except AppError:
             return False
 
@@ -283,7 +283,7 @@ def look_up(code: str) -> Found:
         with parts.database.reading() as reading:
             for subject in subjects:
                 throttle.check_lock(reading, WRONG_CODES, subject, now=now)
-            return finding.find(reading, standing(reading), code)
+            return finding.find(reading, desk.standing(reading), code)
     except NotFound as refusal:
         with parts.database.unit_of_work() as writing:
             counts = [throttle.count_failure(writing, WRONG_CODES, subject, now=now) for subject in subjects]
@@ -296,7 +296,7 @@ def show(asked: Asked) -> AnyResponse:
     """Draw the screen; a card that cannot be opened leaves the till waiting, with the reason."""
     parts, asked = world(), dataclasses.replace(asked, code=kept_code())
     with parts.database.reading() as reading:
-        here = desk.desk_of(reading, current_staff(), _chosen())
+        here = desk.chosen(reading)
         if here is None:
             return redirect(url_for("till.store"), code=303)
         can_move = len(desk.places(reading, here.who)) > 1
@@ -354,18 +354,6 @@ def _several(places: list[Desk]) -> bool:
 
 def _place_value(place: Desk) -> str:
     return place.store.public_id if place.store else place.programme.public_id
-
-
-def standing(reading: Session) -> Desk:
-    here = desk.desk_of(reading, current_staff(), _chosen())
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here
-
-
-def _chosen() -> desk.Choice | None:
-    kept: dict[str, Any] | None = session.get("till_place")
-    return desk.Choice(**kept) if kept else None
 
 
 def by_script() -> bool:

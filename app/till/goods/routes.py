@@ -14,11 +14,12 @@ from app.rewards import service as rewards
 from app.rewards.models import Reward
 from app.staff import rules
 from app.staff.guards import requires
+from app.till import desk
 from app.till.desk import Desk
 from app.till.drawing import Asked
 from app.till.goods import actions
 from app.till.goods.forms import CodeForm, CollectForm, GoalForm
-from app.till.routes import Told, answer, by_script, do, look_up, show, standing
+from app.till.routes import Told, answer, by_script, do, look_up, show
 from app.web import world
 
 blueprint = Blueprint("till_goods", __name__, url_prefix="/till")
@@ -115,7 +116,7 @@ def _keep(text: str) -> AnyResponse:
     now = world().clock()
     try:
         with world().database.reading() as reading:
-            actions.usable_code(reading, standing(reading), text, now=now)
+            actions.usable_code(reading, desk.standing(reading), text, now=now)
     except AppError as refusal:
         return show(Asked(refusal=refusal))
     kept: dict[str, Any] = {"code": text.strip(), "at": int(now.timestamp())}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -20,7 +20,7 @@ from app.i18n import page_language
 from app.ledger import service as ledger
 from app.ledger.held import POINTS
 from app.staff import audit, rules
-from app.staff.guards import current_staff, requires
+from app.staff.guards import requires
 from app.till import desk, finding
 from app.till.desk import Desk
 from app.till.words import sentence
@@ -116,7 +116,7 @@ def _do(work: Callable[[Session, Desk], str], *, at: str) -> AnyResponse:
     database = world().database
     try:
         with database.reading() as reading:
-            here = _desk(reading)
+            here = desk.standing(reading)
         said = database.transact(lambda writing: work(writing, here))
     except AppError as refusal:
         return _page(refusal, at=at)
@@ -126,7 +126,7 @@ def _do(work: Callable[[Session, Desk], str], *, at: str) -> AnyResponse:
 
 def _page(refusal: AppError | None = None, *, at: str = "") -> AnyResponse:
     with world().database.reading() as reading:
-        here = desk.desk_of(reading, current_staff(), _chosen())
+        here = desk.chosen(reading)
         if here is None:
             return redirect(url_for("till.store"), code=303)
         seen = watching.notices(reading, here.programme.id, store_id=here.choice.store_id)
@@ -170,15 +170,3 @@ def _check_here(writing: Session, here: Desk, notice_id: str) -> None:
 
 def _person(here: Desk) -> Person:
     return Person(by=here.actor, role=here.who.role)
-
-
-def _desk(reading: Session) -> Desk:
-    here = desk.desk_of(reading, current_staff(), _chosen())
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here
-
-
-def _chosen() -> desk.Choice | None:
-    kept = session.get("till_place")
-    return desk.Choice(**kept) if kept else None

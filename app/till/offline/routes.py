@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import failpoints, money
 from app.cards import codes
-from app.errors import AppError, Busy, NotFound, TooManyRequests, Unprocessable
+from app.errors import AppError, Busy, TooManyRequests, Unprocessable
 from app.i18n import page_language
 from app.staff import rules as roles
 from app.staff import throttle
@@ -75,7 +75,7 @@ def worker() -> AnyResponse:
 def state() -> AnyResponse:
     """Who stands where and what is allowed without a connection; a script keeps it. No names of people."""
     with world().database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
         allowed = booking.rules_of(reading, here.choice.store_id)
         currency = here.programme.currency
         told = {
@@ -219,7 +219,7 @@ def _settle(sale_id: str, work: Callable[[Session, Desk], object]) -> AnyRespons
     database = world().database
     try:
         with database.reading() as reading:
-            here = _desk(reading)
+            here = desk.standing(reading)
         database.transact(lambda writing: work(writing, here))
     except AppError as refusal:
         if isinstance(refusal, Busy):
@@ -230,7 +230,7 @@ def _settle(sale_id: str, work: Callable[[Session, Desk], object]) -> AnyRespons
 
 def _conflicts(*, refused_id: str = "", refusal: AppError | None = None) -> AnyResponse:
     with world().database.reading() as reading:
-        here = desk.desk_of(reading, current_staff(), _chosen())
+        here = desk.chosen(reading)
         if here is None:
             return redirect(address_of("till.store"), code=303)
         drawn = page.conflicts_of(
@@ -267,18 +267,6 @@ def _points_per_day() -> int:
 
 def _place_id(here: Desk) -> str:
     return here.store.public_id if here.store else here.programme.public_id
-
-
-def _desk(reading: Session) -> Desk:
-    here = desk.desk_of(reading, current_staff(), _chosen())
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here
-
-
-def _chosen() -> desk.Choice | None:
-    kept: dict[str, Any] | None = session.get("till_place")
-    return desk.Choice(**kept) if kept else None
 
 
 def _terminal() -> str:

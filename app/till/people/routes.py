@@ -2,14 +2,12 @@
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.errors import AppError, Forbidden, NotFound
 from app.staff import audit, guards, pins, rules, service
 from app.staff.guards import current_staff, requires
 from app.till import desk
-from app.till.desk import Desk
 from app.till.people import tiles
 from app.till.people.approvals import place_of
 from app.till.words import sentence
@@ -34,7 +32,7 @@ def switch_submit() -> AnyResponse:
         if guards.opened_by() is None:
             raise Forbidden("password_needed", "This till was opened long ago. Sign in with a password once more.")
         with parts.database.reading() as reading:
-            here = _desk(reading)
+            here = desk.standing(reading)
         guess = pins.Guess(
             staff=request.form.get("person", ""),
             pin=request.form.get("pin", ""),
@@ -60,7 +58,7 @@ def switch_submit() -> AnyResponse:
 def held() -> AnyResponse:
     """Who of this store has a PIN."""
     with world().database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
         people = tiles.everybody(reading, here)
     names = {"cashier": gettext("Cashier"), "manager": gettext("Manager"), "owner": gettext("Owner")}
     page = render_template("till/people_pins.html", desk=here, staff=here.who, people=people, roles=names)
@@ -73,7 +71,7 @@ def remove(staff_id: str) -> AnyResponse:
     """Take somebody's PIN away, so that they choose a new one."""
     parts, me = world(), current_staff()
     with parts.database.reading() as reading:
-        known = {one.id: one for one in tiles.everybody(reading, _desk(reading))}
+        known = {one.id: one for one in tiles.everybody(reading, desk.standing(reading))}
     found = known.get(staff_id)
     if found is None:
         raise NotFound("unknown_staff", "There is nobody at this address. Open the list of staff again.")
@@ -89,7 +87,7 @@ def remove(staff_id: str) -> AnyResponse:
 
 def _switch_page(refusal: AppError | None = None) -> AnyResponse:
     with world().database.reading() as reading:
-        here = desk.desk_of(reading, current_staff(), _chosen())
+        here = desk.chosen(reading)
         if here is None:
             return redirect(url_for("till.store"), code=303)
         people = tiles.with_pin(reading, here)
@@ -104,15 +102,3 @@ def _switch_page(refusal: AppError | None = None) -> AnyResponse:
         if refusal.retry_after_s is not None:
             page.headers["Retry-After"] = str(refusal.retry_after_s)
     return page
-
-
-def _desk(reading: Session) -> Desk:
-    here = desk.desk_of(reading, current_staff(), _chosen())
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here
-
-
-def _chosen() -> desk.Choice | None:
-    kept = guards.till_place()
-    return desk.Choice(**kept) if kept else None

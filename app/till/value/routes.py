@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,7 +13,7 @@ from app.errors import AppError, NotFound
 from app.i18n import page_language
 from app.ledger.models import Entry
 from app.staff import rules
-from app.staff.guards import current_staff, requires, terminal
+from app.staff.guards import requires, terminal
 from app.till import desk
 from app.till.desk import Desk
 from app.till.forms import new_key
@@ -80,7 +80,7 @@ def _do(work: Work) -> Any:
     """Run it in one transaction. What a refusal says to keep is committed before it is shown."""
     database = world().database
     with database.reading() as reading:
-        here = _desk(reading)  # before the transaction, in which others wait
+        here = desk.standing(reading)  # before the transaction, in which others wait
 
     sent = approvals.Sent(address=request.path, fields=tuple(request.form.items(multi=True)))
     if sent.asks:
@@ -92,7 +92,7 @@ def _do(work: Work) -> Any:
 def _card_page(serial: str, *, refusal: AppError | None = None, action: str = "") -> AnyResponse:
     language = page_language()
     with world().database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
         try:
             purse = actions.purse(reading, here, serial, language=language)
         except AppError as problem:
@@ -109,7 +109,7 @@ def _card_page(serial: str, *, refusal: AppError | None = None, action: str = ""
 
 def _sell_page(*, sold: Sold | None = None, refusal: AppError | None = None) -> AnyResponse:
     with world().database.reading() as reading:
-        here = _desk(reading)
+        here = desk.standing(reading)
     page = f"{world().settings.base_url}/c/{sold.link}" if sold else ""
     return _page(
         "till/value_sell.html", here, refusal, sold=sold, errors=_errors(refusal, here.programme.currency),
@@ -148,15 +148,3 @@ def _done(reading: Session, here: Desk, card_id: int, language: str) -> tuple[st
     if entry is None or entry.card_id != card_id:
         return None
     return entry.kind, money.shown(abs(entry.points), here.programme.currency, language)
-
-
-def _desk(reading: Session) -> Desk:
-    """Where this till stands.
-
-    Raises: NotFound `no_store`.
-    """
-    kept: dict[str, Any] | None = session.get("till_place")
-    here = desk.desk_of(reading, current_staff(), desk.Choice(**kept) if kept else None)
-    if here is None:
-        raise NotFound("no_store", "Choose your store first.")
-    return here
