@@ -1,4 +1,5 @@
-"""What of a programme's points expires when, and the owner's word that lets them live longer."""
+"""What of a programme's points expires when, the owner's word that lets them live longer, and debts that were
+written off."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,10 +12,12 @@ from app.admin import gate, words
 from app.admin.pages import shown
 from app.admin.programmes.forms import unprintable
 from app.admin.texts import gettext, ngettext
+from app.cards import codes
 from app.cards.models import Programme
 from app.counter import lasting
 from app.errors import Unprocessable
 from app.i18n import page_language
+from app.ledger import losses
 from app.ledger.held import POINTS
 from app.staff import rules
 from app.staff.guards import current_staff, requires
@@ -85,8 +88,12 @@ def _page(
     parts = world()
     with parts.database.reading() as reading:
         steps = lasting.ahead(reading, programme, POINTS, now=parts.clock(), limit=STEPS)
+        lost = losses.written_off(reading, programme.id, POINTS, limit=STEPS)
     days = [(format_date(step.last_on, "d MMM y", locale=page_language()), step.units) for step in steps]
-    return shown("expiry.html", status=status, programme=programme, days=days, errors=errors, typed=typed)
+    return shown(
+        "expiry.html", status=status, programme=programme, days=days, lost=lost, grouped=codes.grouped, errors=errors,
+        typed=typed,
+    )  # fmt: skip
 
 
 def _programme(slug: str) -> Programme:

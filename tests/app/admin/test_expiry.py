@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from app.cards import codes
+from app.counter import timekeeping
 from app.ledger.models import Lot
 from tests.app.admin.conftest import Browser, Office
 from tests.app.ledger.shelf import Shelf
@@ -32,6 +34,22 @@ def test_what_expires_is_listed_day_by_day(operator: Browser, stocked: Office) -
     page = operator.get(ADDRESS).text
 
     assert page.index("31 Jan 2027") < page.index("1,200") < page.index("28 Feb 2027")
+
+
+def test_debts_that_were_written_off_are_listed_with_their_sum(operator: Browser, office: Office) -> None:
+    assert "written off" not in operator.get(ADDRESS).text
+    shelf = Shelf.__new__(Shelf)
+    shelf.world, shelf.now, shelf.card = office.world, office.world.clock(), office.card
+    sale = shelf.earn(1_200)
+    shelf.spend(1_130)
+    shelf.reverse(sale)
+    office.world.clock.advance(days=366)  # type: ignore[attr-defined]
+
+    assert timekeeping.write_off_debts(office.world) == 1
+
+    page = operator.get(ADDRESS).text
+    assert "1,130 points in all." in page
+    assert codes.grouped(office.card.number) in page
 
 
 def test_points_live_longer_by_the_owners_word_and_the_log_says_why(operator: Browser, stocked: Office) -> None:
