@@ -20,7 +20,7 @@ from app.ledger.models import Account
 from app.stamps import rules
 from app.stamps.models import StampCard
 
-FRONT_DOTS = 12  # more do not fit into half a row of the front
+FRONT_DOTS = 5  # more do not fit into half a row of the front
 STAMP_CARDS_SHOWN, CLUBS_SHOWN = 3, 3
 _IDS: BindParameter[Sequence[int]] = bindparam("ids", expanding=True)
 _STAMP_CARDS = select(StampCard).where(StampCard.programme_id.in_(_IDS)).order_by(StampCard.id.desc())
@@ -92,7 +92,10 @@ class Collected:
         return f"{rules.drawn(self.stamps, self.stamp_card.size)} {self._count(language)}"
 
     def front(self, language: str) -> str:
-        """7 of 10 ●●●●●●●○○○: where a row is shared the end is cut, so figures go first."""
+        """3 of 5 ●●●○○, or 1 ready · 7 of 10: where a row is shared the end is cut, so what matters most goes first."""
+        if self.vouchers:
+            ready = text(language, "%(count)s ready", count=self.vouchers)
+            return f"{ready} · {self._count(language)}" if self.stamp_card.is_live else ready
         if self.stamp_card.size > FRONT_DOTS:
             return self._count(language)
         return f"{self._count(language)} {rules.drawn(self.stamps, self.stamp_card.size)}"
@@ -182,11 +185,14 @@ def clubs_from(clubs: Sequence[ClubView], rows: str | None, zone: str, now: date
 
 
 def front_line(collected: Sequence[Collected], language: str) -> tuple[str, str] | None:
-    """Name and line of the one that stands on the front: the nearest to full of those that give stamps."""
-    live = [one for one in collected if one.stamp_card.is_live]
-    if not live:
+    """Name and line of the one that stands on the front: with a reward to use, or else the nearest to full."""
+    worth_a_look = [one for one in collected if one.stamp_card.is_live or one.vouchers]
+    if not worth_a_look:
         return None
-    first = max(live, key=lambda one: (one.stamps * 50 // one.stamp_card.size, one.stamp_card.public_id))
+    first = max(
+        worth_a_look,
+        key=lambda one: (one.vouchers > 0, one.stamps * 50 // one.stamp_card.size, one.stamp_card.public_id),
+    )
     return first.stamp_card.name_in(language), first.front(language)
 
 

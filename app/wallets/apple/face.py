@@ -184,10 +184,9 @@ def _auxiliary(view: CardView) -> Iterator[Field]:
 def _expiry(view: CardView) -> Iterator[Field]:
     """On the front where no offer stands; behind it is said in any case."""
     if view.expiring is not None and view.is_valid:
-        label = text(
-            view.language, "Expire after %(day)s", day=notes.day(view.expiring.last_on, view.today, view.language)
-        )
-        yield Field(key="expiring", label=label, value=view.expiring.units)
+        last_on = notes.day(view.expiring.last_on, view.today, view.language)
+        units = money.grouped(view.expiring.units, nearest(view.language))
+        yield Field(key="expiring", label=text(view.language, "Expiring"), value=f"{units} · {last_on}")
 
 
 def _back(view: CardView, base_url: str) -> Iterator[Field]:

@@ -58,9 +58,17 @@ def test_stamps_stand_on_the_front_and_with_their_reward_behind(bench: Bench) ->
 
     [front] = [field for field in card.secondary if field.key == "stamps"]
     [behind] = [field for field in card.back if field.key == "stamp-cards"]
-    assert (front.label, front.value) == ("Coffee card", "7 of 10 ●●●●●●●○○○")
+    assert (front.label, front.value) == ("Coffee card", "7 of 10")
     assert behind.value == "Coffee card\n●●●●●●●○○○ 7 of 10\nOne free coffee"
     assert on_google(bench)["stamp-cards"] == behind.value
+
+
+def test_a_reward_that_is_ready_stands_on_the_front_before_the_stamps(bench: Bench) -> None:
+    bench.stamp(13)
+
+    [front] = [field for field in on_apple(bench).secondary if field.key == "stamps"]
+
+    assert (front.label, front.value) == ("Coffee card", "1 ready · 3 of 10")
 
 
 def test_a_member_before_the_first_stamp_sees_an_empty_card(bench: Bench) -> None:

@@ -110,8 +110,9 @@ def test_points_that_expire_leave_room_for_one_more_field_and_the_name_is_read_b
 
     content = drawn(replace(VIEW, expiring=expiring))["storeCard"]
 
-    row = [one["key"] for name in ("secondaryFields", "auxiliaryFields") for one in content[name]]
-    assert row == ["next", "expiring"]
+    row = [one for name in ("secondaryFields", "auxiliaryFields") for one in content[name]]
+    assert [one["key"] for one in row] == ["next", "expiring"]
+    assert (row[1]["label"], row[1]["value"]) == ("Expiring", "12 · 5 Dec")
     assert "member" in {one["key"] for one in content["backFields"]}
 
 
