@@ -133,7 +133,7 @@ def _owe_again(
     if paid:
         restored = movements.give_back(
             session, target, unit, paid, source=BETWEEN, used_by=[came.id], by=told[1], grace=timedelta(0),
-            **_undoing(came, 2),
+            **_undoing(came, len(back) + 1),
         )  # fmt: skip
         back.append(restored)
         target = restored.card

@@ -19,7 +19,7 @@ from app.staff.models import AuditEvent
 from app.vault import Vault
 from app.world import World
 from tests import factories
-from tests.app.ledger.shelf import Shelf
+from tests.app.ledger.shelf import Shelf, a_second_card
 from tests.conftest import SECRET, MovableClock, open_test_world, settings_for
 
 JAN_31 = datetime(2027, 1, 31, 21, tzinfo=UTC)  # the first instant of 1 February in Istanbul
@@ -33,11 +33,6 @@ def shelf(any_world: World) -> Shelf:
 
 def at(shelf: Shelf, clock: MovableClock, moment: datetime) -> None:
     shelf.now = clock.at = moment
-
-
-def a_second_card(shelf: Shelf) -> Card:
-    with shelf.world.database.unit_of_work() as session:
-        return factories.card(session, session.get_one(Card, shelf.card.id).programme, name="Budi")
 
 
 def version(shelf: Shelf) -> int:
