@@ -25,6 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SCANS = 5
 WITHIN_MS = 30_000  # generous: a machine may be busy with something else
 
 # What the keys of a US keyboard give on other layouts, plain and with Shift. A scanner presses keys, not characters.
@@ -178,6 +179,16 @@ class Scanner:
 
     def _send(self, kind: str, at: float, **event: Any) -> None:
         self.events.append({"type": kind, "timestamp": at, **event})
+
+
+def scan(page: Page, text: str) -> None:
+    """Scan, and again if a machine that is busy with something else tore the keys of one scan apart."""
+    for _attempt in range(SCANS):
+        with page.expect_response("**/till/scan") as answer:
+            Scanner(page.context, page).scan(text)
+        torn = answer.value.status == 422 and "not a card code" in page.locator(".till-refusal").inner_text()
+        if not torn:
+            return
 
 
 def _us(code: str) -> tuple[str, str]:

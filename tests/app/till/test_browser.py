@@ -10,17 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 from app.cards import codes
 from app.staff import service
 from tests import factories
-from tests.app.till.browsing import CHROMIUM, Scanner, Server
+from tests.app.till.browsing import CHROMIUM, Server, scan
 from tests.app.till.conftest import Shop
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium at /usr/bin/chromium"),
 ]
-
-
-def scan(page: Page, text: str) -> None:
-    Scanner(page.context, page).scan(text)
 
 
 def opened(page: Page) -> None:

@@ -8,7 +8,7 @@ from app.counter import paying, rewarding
 from app.ledger import held as holding
 from app.ledger import service as ledger
 from app.value.service import NewLoad
-from tests.app.till.browsing import CHROMIUM, WITHIN_MS, Scanner
+from tests.app.till.browsing import CHROMIUM, WITHIN_MS, scan
 from tests.app.till.conftest import Shop
 from tests.app.till.test_goods import BY, add, bearer, codes_of, discounted
 
@@ -16,10 +16,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium at /usr/bin/chromium"),
 ]
-
-
-def scan(page: Page, code: str) -> None:
-    Scanner(page.context, page).scan(code)
 
 
 def opened(page: Page, shop: Shop) -> None:

@@ -16,7 +16,7 @@ from app.rewards import catalogue
 from app.rewards.catalogue import RewardDraft
 from app.stamps import service as stamps
 from app.stamps.drafts import StampCardDraft
-from tests.app.till.browsing import CHROMIUM, WITHIN_MS, Scanner
+from tests.app.till.browsing import CHROMIUM, WITHIN_MS, scan
 from tests.app.till.conftest import Shop
 
 pytestmark = [
@@ -56,10 +56,6 @@ def page(full_shop: Shop, page: Page) -> Page:
 @pytest.fixture
 def touch(full_shop: Shop, touch: Page) -> Page:
     return touch
-
-
-def scan(page: Page, code: str) -> None:
-    Scanner(page.context, page).scan(code)
 
 
 def opened(page: Page, shop: Shop) -> None:
