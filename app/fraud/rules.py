@@ -11,6 +11,7 @@ from app import localtime
 from app.errors import Sentence, Unprocessable
 
 MOST = 1_000_000
+LATEST = 100  # sales of a card on one day: far more than one customer makes
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 ROLES = ("cashier", "support", "manager", "operator", "integrator")
 USUAL_CORRECTIONS = {"support": 100, "manager": 500, "operator": 5_000, "integrator": 5_000}
@@ -43,6 +44,12 @@ class Limits:
         """Whether what people and stores do is counted by the hour."""
         return any(limit is not None for limit in (self.person_per_hour, self.person_points_per_hour,
                                                    self.store_per_hour))  # fmt: skip
+
+    @property
+    def sales_looked_at(self) -> int:
+        """How many sales of a card on one day are enough to judge the next."""
+        counted = (self.card_per_hour, self.card_per_day, self.tell_sales_per_day, self.tell_tills_per_day)
+        return max(LATEST, *(limit + 1 for limit in counted if limit is not None))
 
     def is_open(self, at: datetime, zone: str) -> bool:
         """Whether the store is open at *at*; hours may run over midnight."""
