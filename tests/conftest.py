@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,6 +25,9 @@ from app.settings import Settings
 from app.vault import Vault
 from app.world import World
 from tests.sharing import Sharing
+
+hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine is no fault of the product
+hypothesis.settings.load_profile("tests")
 
 SECRET = "a-secret-for-tests-of-at-least-32-characters"
 

@@ -140,4 +140,4 @@ def test_both_wallets_say_it_in_the_members_language(
     assert "120" in str(behind.value)
     assert words in str(behind.value)
     assert module.body.value == behind.value
-    assert [(field.key, field.value) for field in apple.auxiliary] == [("expiring", 120)]
+    assert [(field.key, field.value) for field in apple.auxiliary] == [("expiring", f"120 · {words}")]

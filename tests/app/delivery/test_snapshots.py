@@ -210,7 +210,7 @@ def test_tallies_between_two_moments_are_what_was_counted_then() -> None:
 
 
 @given(values=st.lists(st.floats(min_value=0, max_value=4_000), min_size=1, max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_percentile_lies_in_the_bucket_of_the_true_one(values: list[float]) -> None:
     edges = [float(bound) for bound in BOUNDS]
     counts = Counter(next(bound for bound in BOUNDS if value <= float(bound)) for value in values)

@@ -114,7 +114,7 @@ WINDOWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(one=WINDOWS, two=WINDOWS)
 def test_two_windows_meet_when_some_half_hour_lies_in_both(one: dict[str, Any], two: dict[str, Any]) -> None:
     errors: dict[str, str] = {}

@@ -77,7 +77,7 @@ def test_hostile_pictures_are_refused(picture: bytes, code: str) -> None:
     assert refusal.value.code in {code, "not_a_picture"}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([frame(), frame(kind="PNG")]),
     st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=30),
