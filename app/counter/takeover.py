@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app import ids, localtime
 from app.cards.models import Card
@@ -53,12 +53,17 @@ def begin(session: Session, source: Held, target: Held, *, reason: str, by: Acto
 
 def follow(world: World) -> int:
     """Move on what was booked on joined cards since; how many cards it was."""
+    source, target = aliased(Card), aliased(Card)
     with world.database.reading() as session:
         query = (
             select(CardMerge.id)
-            .join(Card, Card.id == CardMerge.source_id)
-            .where(CardMerge.undone_at.is_(None), Card.seq != CardMerge.source_seq, Card.status == "voided")
-        )
+            .join(source, source.id == CardMerge.source_id)
+            .join(target, target.id == CardMerge.target_id)
+            .where(
+                CardMerge.undone_at.is_(None), source.seq != CardMerge.source_seq, source.status == "voided",
+                target.status != "erased",
+            )
+        )  # fmt: skip
         found = list(session.scalars(query.order_by(CardMerge.id).limit(AT_ONCE)))
     return sum(_followed(world, one) for one in found)
 

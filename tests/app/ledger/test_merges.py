@@ -18,11 +18,17 @@ def told(shelf: Shelf, card: Held) -> Circumstance:
     return Circumstance(actor="till", channel="till", now=shelf.now, version=card.version + 1)
 
 
-def owing(shelf: Shelf, units: int) -> None:
-    """Let the shelf's card owe points that its next ones would fill."""
-    sale = shelf.earn(units)
-    shelf.spend(units)
+@pytest.fixture
+def pair(any_world: World) -> tuple[Shelf, Card, Card]:
+    """A card that owes 30 points, and one that has 50."""
+    shelf = Shelf(any_world)
+    source, target = shelf.card, a_second_card(shelf)
+    sale = shelf.earn(30)
+    shelf.spend(30)
     shelf.reverse(sale)
+    shelf.card = target
+    shelf.earn(50)
+    return shelf, source, target
 
 
 def join(session: Any, shelf: Shelf, source: Card, target: Card) -> tuple[Held, Held, Leg, Booked]:
@@ -32,12 +38,10 @@ def join(session: Any, shelf: Shelf, source: Card, target: Card) -> tuple[Held, 
     return done.source, done.target, Leg(left_id=left.entry.id, arrived_id=arrived.entry.id), arrived
 
 
-def test_a_debt_that_was_paid_by_the_other_card_goes_back_with_the_lots_that_paid_it(any_world: World) -> None:
-    shelf = Shelf(any_world)
-    source, target = shelf.card, a_second_card(shelf)
-    owing(shelf, 30)
-    shelf.card = target
-    shelf.earn(50)
+def test_a_debt_that_was_paid_by_the_other_card_goes_back_with_the_lots_that_paid_it(
+    any_world: World, pair: tuple[Shelf, Card, Card]
+) -> None:
+    shelf, source, target = pair
 
     with any_world.database.unit_of_work() as session:
         here, there, leg, _arrived = join(session, shelf, source, target)
@@ -49,12 +53,10 @@ def test_a_debt_that_was_paid_by_the_other_card_goes_back_with_the_lots_that_pai
         session.rollback()
 
 
-def test_what_was_undone_by_itself_is_not_undone_again_by_the_parting(any_world: World) -> None:
-    shelf = Shelf(any_world)
-    source, target = shelf.card, a_second_card(shelf)
-    owing(shelf, 30)
-    shelf.card = target
-    shelf.earn(50)
+def test_what_was_undone_by_itself_is_not_undone_again_by_the_parting(
+    any_world: World, pair: tuple[Shelf, Card, Card]
+) -> None:
+    shelf, source, target = pair
 
     with any_world.database.unit_of_work() as session:
         here, there, leg, arrived = join(session, shelf, source, target)

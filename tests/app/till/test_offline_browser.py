@@ -33,7 +33,6 @@ from tests.app.till.browsing import (
     Server,
     faultless,
     installed,
-    serving,
     sign_in,
 )
 from tests.app.till.conftest import Shop
@@ -106,12 +105,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
     yield chromium
     chromium.close()
-
-
-@pytest.fixture
-def server(app: Flask) -> Iterator[Server]:
-    with serving(app) as one:
-        yield one
 
 
 @pytest.fixture
