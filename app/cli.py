@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DBAPIError
 
 from app import pass_commands
-from app.commands import backups, certs, codes, demo, doctor, ledger, serving, setup
+from app.commands import backups, certs, codes, demo, doctor, ledger, members, reports, serving, setup
 from app.errors import AppError, ConfigurationError
 
 
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         prog="tessera", description="Loyalty cards for Apple Wallet and Google Wallet, from your own server."
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (demo, serving, setup, doctor, certs, ledger, codes, backups):
+    for room in (demo, serving, setup, doctor, certs, ledger, members, codes, reports, backups):
         room.add_parsers(commands)
     pass_commands.add_parser(commands)
     return made

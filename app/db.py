@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import BigInteger, Dialect, Executable, Integer, MetaData, Table, create_engine, event
+from sqlalchemy import BigInteger, Dialect, Executable, Integer, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.exc import OperationalError
@@ -169,6 +169,17 @@ def is_storage_full(problem: OperationalError) -> bool:
     """Whether the database could not write for lack of room, or because the disk refused; nothing was changed."""
     code = getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF  # the rest says where in SQLite it happened
     return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} or sqlstate(problem) == "53100"
+
+
+def room_to_count(session: Session) -> None:
+    """Let this transaction keep what it compares a million rows with in memory: PostgreSQL counts twice as fast.
+
+    It does so alone: its helpers each made the same table anew, and took the processor from tills.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
+        session.execute(text("SET LOCAL random_page_cost = 4"))  # of tables that are read whole
 
 
 def rows_changed(session: Session, statement: Executable) -> int:

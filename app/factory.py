@@ -26,9 +26,9 @@ def create_app(world: World) -> Flask:
     world.database.serve_web()
     web.install(app, world)
     i18n.install(app)
-    for room in (staff, enrolment, admin, api, apple, health):
+    for room in (staff, enrolment, admin, marketing, api, apple, health):
         room.install(app)
-    for door in (till, till_day, till_goods, till_notices, till_offline, till_people, till_value, marketing, google):
+    for door in (till, till_day, till_goods, till_notices, till_offline, till_people, till_value, google):
         app.register_blueprint(door.blueprint)
     web.trust_proxies(app)
     return app

@@ -11,15 +11,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.alarms import backups
+from app.campaigns.models import CampaignRun
 from app.cards.models import Programme
 from app.clock import milliseconds
 from app.delivery import backlog, checks, snapshots
 from app.delivery.models import LaneState, Node
 from app.errors import Busy
-from app.offers.models import Occurrence, Offer
+from app.offers.models import Occurrence, Offer, OfferBudget, OfferBudgetUse
 from app.outbox import rules, switches
 from app.outbox.models import Sender
 from app.outbox.rules import Lane
+from app.results import service as results
 from app.staff.models import AuditEvent
 from app.wallets.apple import renewal
 from app.wallets.apple.identities import Severity
@@ -92,6 +94,40 @@ def offers(look: Look) -> Iterator[Finding]:
     lately = missed.where(Occurrence.status == "missed", Occurrence.fired_at >= look.now - timedelta(days=1))
     if count := look.session.scalar(lately):
         yield Finding(kind="offers_missed", values={"count": count})
+
+
+def campaigns(look: Look) -> Iterator[Finding]:
+    """Campaigns whose time passed while nobody was there to send them."""
+    missed = select(func.count()).select_from(CampaignRun)
+    lately = missed.where(CampaignRun.state == "missed", CampaignRun.ended_at >= look.now - timedelta(days=1))
+    if count := look.session.scalar(lately):
+        yield Finding(kind="campaigns_missed", values={"count": count})
+
+
+def splits(look: Look) -> Iterator[Finding]:
+    """Campaigns counted lately whose groups are not of the sizes that were planned: one alarm for each."""
+    for one in results.wrong_splits(look.session, since=look.now - timedelta(days=7)):
+        yield Finding(kind="campaign_split", subject=one.public_id, severity="warn", values={"name": one.name})
+
+
+def budgets(look: Look) -> Iterator[Finding]:
+    """Offers of which 80 % of a budget are used, while they still run: one alarm for each."""
+    query = (
+        select(Offer.public_id, Offer.title, Offer.state)
+        .join(OfferBudget, OfferBudget.offer_id == Offer.id)
+        .join(OfferBudgetUse, OfferBudgetUse.budget_id == OfferBudget.id)
+        .where(
+            Offer.state.in_(("live", "paused")),
+            OfferBudget.period == "all",
+            OfferBudgetUse.warned_at.is_not(None),
+            OfferBudgetUse.used * 100 >= OfferBudget.most * 80,
+        )
+        .distinct()
+        .order_by(Offer.public_id)
+    )
+    for public_id, title, state in look.session.execute(query):
+        kind = "offer_spent" if state == "paused" else "offer_budget"
+        yield Finding(kind=kind, subject=public_id, severity="warn", values={"title": title})
 
 
 def breakers(look: Look) -> Iterator[Finding]:
@@ -276,6 +312,9 @@ def parked(look: Look) -> Iterator[Finding]:
 LOOKS: Mapping[tuple[str, ...], Callable[[Look], Iterator[Finding]]] = {
     ("urgent_late", "normal_late"): late,
     ("offers_missed",): offers,
+    ("campaigns_missed",): campaigns,
+    ("campaign_split",): splits,
+    ("offer_budget", "offer_spent"): budgets,
     ("breaker_open", "wrong_topic", "wrong_team", "server_not_trusted", "gone_guard", "credential_refused"): breakers,
     ("sending_stopped", "all_sending_stopped"): switched,
     ("credential_broken", "credential_expires", "credential_standby"): certificates,

@@ -21,6 +21,26 @@ TEXTS = {
         "Customers were never shown these offers: they had ended before anything here could start them.",
         "Keep a scheduler running, two on two machines for safety. Make the offer anew if it should still be given.",
     ),
+    "campaigns_missed": (
+        "Campaigns whose time was missed in the last day: %(count)s.",
+        "Nobody was told: it was no longer worth it when something here could send them.",
+        "Keep a scheduler running, two on two machines for safety. Make the campaign anew if it should still be sent.",
+    ),
+    "campaign_split": (
+        "The groups of the campaign %(name)s are not of the sizes that were planned.",
+        "Nobody got anything wrong. But what is compared is not what was planned, and its results cannot be trusted.",
+        "Look at the results of the campaign: they say how many were held back. Do not decide by them; tell support.",
+    ),
+    "offer_budget": (
+        "80 %% of the budget of the offer %(title)s are used.",
+        "Customers still get it. When the budget is spent, it leaves their cards by itself.",
+        "Raise the budget on the page of the offer, or let it run out.",
+    ),
+    "offer_spent": (
+        "The budget of the offer %(title)s is spent; it is paused.",
+        "It has left the cards, and tills refuse it with that reason.",
+        "Raise the budget on the page of the offer and it goes on by itself, or let it end.",
+    ),
     "breaker_open": (
         "Sending through %(sender)s is stopped (%(reason)s).",
         "Its phones show old balances until it goes on. Tills and balances are not touched.",

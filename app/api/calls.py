@@ -77,14 +77,14 @@ class Operation:
     `moves_points`: the Idempotency-Key is required and kept for ever. `refusals`: statuses besides those that every
     call of its kind may answer. `prepare` judges a new body where that takes the network, before any transaction.
     `holds_secret`: the answer is kept sealed for who repeats the request. `asks`: it has a body and changes nothing.
-    `body_bytes`: the most that a body may have.
+    `body_bytes`: the most that a body may have. `media`: what it answers; any but JSON is a text of that type.
     """
 
     method: str
     rule: str
     name: str
     summary: str
-    work: Callable[[Call], Body | None]
+    work: Callable[[Call], Body | str | None]
     tag: str
     scope: str = "read"
     status: int = 200
@@ -98,6 +98,7 @@ class Operation:
     refusals: tuple[int, ...] = ()
     description: str = ""
     asks: bool = False
+    media: str = "application/json"
 
     @property
     def writes(self) -> bool:

@@ -80,9 +80,10 @@ def _offers(call: Call, card: Card) -> list[Body]:
             **dict(zip(("title", "body"), offers.words(offer, language), strict=True)),
             "starts_at": shapes.moment(offer.starts_at),
             "ends_at": shapes.moment(offer.ends_at),
-            "refusal": offers.refusal(call.session, offer, card, now=call.now),
+            "refusal": refusal.code if refusal else None,
         }
         for offer in offers.live_for(call.session, card, now=call.now)
+        for refusal in (offers.refusal(call.session, offer, card, now=call.now),)
     ]
 
 

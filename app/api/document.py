@@ -66,7 +66,11 @@ def _describe(blueprint: Blueprint, operation: Operation) -> None:
         decorated = blueprint.alt_response(status, schema=outgoing.Problem, content_type=PROBLEM, description=text)(
             decorated
         )
-    decorated = blueprint.response(operation.status, operation.answer, headers=headers(operation))(decorated)
+    is_json = operation.media == "application/json"
+    answer: Any = operation.answer if is_json else {"type": "string"}
+    decorated = blueprint.response(
+        operation.status, answer, headers=headers(operation), content_type=None if is_json else operation.media
+    )(decorated)
     described: dict[str, Any] = {"summary": operation.summary, "operationId": operation.name}
     if operation.body:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.body}}}

@@ -17,6 +17,7 @@ from app.earning.sentences import Speaker, decimal
 from app.earning.simulation import Outcome
 from app.errors import Unprocessable
 from app.ledger import past_sales
+from app.segments import service as segments
 
 VERSIONS_SHOWN = 100
 
@@ -153,6 +154,7 @@ def _described(call: Call, programme: Programme, ruleset: RuleSet, language: str
     known = receipts.known(call.session, programme)
     tiers = {level.name: level.factor for level in known.levels.values()}
     names = service.store_names(call.session, programme) | clubs.segment_names(call.session, programme.id)
+    names |= segments.names(call.session, programme.id)
     speaker = Speaker(language, programme.currency, names)
     met = overlaps.overlaps(ruleset, tiers)
     return {

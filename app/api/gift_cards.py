@@ -68,8 +68,13 @@ def bind(call: Call) -> Body:
     """Give a card to a person, with its history."""
     body, card = call.body, _nameless(call)
     person = people.checked(
-        body["name"], email=body["email"], phone=body["phone"], birthday=body["birthday"], region=NO_COUNTRY
+        body["name"],
+        email=body["email"],
+        phone=body["phone"],
+        birthday=body["birthday"],
+        region=NO_COUNTRY,
     )
+    people.check_born(body["birthday"], call.now)
     owner = Owner(
         person=person, language=body["language"] or card.programme.language, consent=body["marketing_consent"]
     )

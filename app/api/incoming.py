@@ -97,6 +97,7 @@ class NewStore(Strict):
     timezone = optional(Text(longest=64, load_default=None))
     latitude = optional(Degrees(most=90, load_default=None))
     longitude = optional(Degrees(most=180, load_default=None))
+    region = Text(longest=60, load_default="", metadata=told("Segments and trials may ask for it", example="Marmara"))
 
 
 class NewMember(Strict):
@@ -108,6 +109,7 @@ class NewMember(Strict):
     language = optional(Text(longest=5, validate=[SPOKEN], load_default=None))
     marketing_consent = YesNo(load_default=False)
     attributes = Attributes(load_default=dict)
+    store = optional(Text(longest=80, load_default=None, metadata=told("Id of the store where they join")))
 
 
 class MemberChange(Strict):

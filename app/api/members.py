@@ -5,6 +5,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from app.api import incoming, listing, outgoing, paging, shapes
 from app.api.calls import Body, Call, Operation, unknown
+from app.api.cards import store_named
 from app.cards import people
 from app.cards import service as cards
 from app.cards.models import Card, Member
@@ -20,9 +21,17 @@ def enrol(call: Call) -> Body:
     """Make a member and their card."""
     body = call.body
     programme = call.programme(body["programme"])
+    store = store_named(call, body["store"])
+    if store is not None and store.programme_id != programme.id:
+        raise unknown("store", body["store"])
     person = people.checked(
-        body["name"], email=body["email"], phone=body["phone"], birthday=body["birthday"], region=NO_COUNTRY
+        body["name"],
+        email=body["email"],
+        phone=body["phone"],
+        birthday=body["birthday"],
+        region=NO_COUNTRY,
     )
+    people.check_born(body["birthday"], call.now)
     card = cards.enrol(
         call.session,
         programme,
@@ -31,6 +40,7 @@ def enrol(call: Call) -> Body:
         source="api",
         consent=body["marketing_consent"],
         attributes=body["attributes"],
+        home_store_id=store.id if store else None,
         now=call.now,
     )
     return _enrolled(call, card, balance=0)

@@ -104,6 +104,7 @@ class Store(Schema):
     timezone = text()
     latitude = fields.Float(required=True, allow_none=True)
     longitude = fields.Float(required=True, allow_none=True)
+    region = text()
     created_at = moment()
 
 

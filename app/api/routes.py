@@ -15,6 +15,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from app import failpoints, idempotency
 from app.api import (
     bodies,
+    campaigns,
     cards,
     clubs,
     controls,
@@ -27,9 +28,14 @@ from app.api import (
     ledger,
     members,
     offers,
+    pilots,
+    preferences,
     programmes,
+    reports,
+    results,
     rewards,
     sales,
+    segments,
     stamps,
     tiers,
     transactions,
@@ -48,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *programmes.OPERATIONS,
     *earning.OPERATIONS,
     *members.OPERATIONS,
+    *preferences.OPERATIONS,
     *cards.OPERATIONS,
     *holds.OPERATIONS,
     *rewards.OPERATIONS,
@@ -61,8 +68,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *stamps.OPERATIONS,
     *clubs.OPERATIONS,
     *offers.OPERATIONS,
+    *campaigns.OPERATIONS,
+    *results.OPERATIONS,
+    *pilots.OPERATIONS,
+    *segments.OPERATIONS,
     *tiers.OPERATIONS,
     *controls.OPERATIONS,
+    *reports.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 PAGE_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
@@ -159,7 +171,7 @@ def _read(operation: Operation, values: dict[str, Any]) -> Response:
     parts = world()
     with parts.database.reading() as session:
         answer = operation.work(Call(session=session, now=parts.clock(), settings=parts.settings, **values))
-    return _answer(operation.status, _text(answer))
+    return _answer(operation.status, _text(answer), media=operation.media)
 
 
 def _write(operation: Operation, schema: Schema | None, values: dict[str, Any]) -> Response:
@@ -230,12 +242,14 @@ def _json(raw: bytes) -> Any:
     return bodies.parsed(raw)
 
 
-def _text(answer: dict[str, Any] | None) -> str:
+def _text(answer: dict[str, Any] | str | None) -> str:
+    if isinstance(answer, str):
+        return answer
     return "" if answer is None else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def _answer(status: int, text: str, *, replayed: bool = False) -> Response:
-    answer = Response(text, status, content_type="application/json" if text else None)
+def _answer(status: int, text: str, *, replayed: bool = False, media: str = "application/json") -> Response:
+    answer = Response(text, status, mimetype=media if text else None)
     if not text:
         del answer.headers["Content-Type"]
     if replayed:

@@ -83,6 +83,7 @@ def _sale(call: Call, currency: str, store: NamedStore | None) -> Sale:
         occurred_at=body["at"],
         lines=lines,
         by_points_minor=money.minor_units(body["paid_with_points"], currency, field="paid_with_points"),
+        offers=tuple(body.get("offers", ())),
     )
 
 
@@ -114,16 +115,35 @@ def _priced(found: Priced, body: Body, currency: str) -> Body:
         "points": quote.points,
         "reasons": [words.text(reason) for reason in found.reasons],
         "eligible": shown(quote.eligible_minor),
-        "discount": shown(quote.discount_minor),
+        "discount": shown(found.off_minor),
         "to_pay": shown(found.paid_minor),
         "bonus": shown(sum(bonus.amount_minor for bonus in quote.bonuses)),
         "currency": body["currency"] or currency,
         "lines": [
-            {"number": line.number, "points": line.points, "discount": shown(line.discount_minor)}
-            for line in quote.lines
+            {"number": line.number, "points": line.points, "discount": shown(line.discount_minor + by_offers)}
+            for line, by_offers in zip(quote.lines, _by_offers(found), strict=True)
+        ],
+        "offers": [
+            {
+                "id": one.offer.public_id,
+                "title": one.offer.title,
+                "discount": shown(one.off_minor),
+                "points": one.points,
+                "refusal": one.refusal.code if one.refusal else None,
+                "told": one.refusal.sentence if one.refusal else None,
+            }
+            for one in found.bargains
         ],
         "rules_version": found.version.number,
     }
+
+
+def _by_offers(found: Priced) -> list[int]:
+    """What offers take off each line of the receipt."""
+    sums = [0] * len(found.quote.lines)
+    for one in found.bargains if sums else ():
+        sums = [so_far + off for so_far, off in zip(sums, one.off or [0] * len(sums), strict=True)]
+    return sums
 
 
 def _sold(call: Call, store: NamedStore | None) -> Entry:
@@ -155,7 +175,9 @@ OPERATIONS = (
         rule="/cards/<number>/earn",
         name="earn",
         summary="Give the points of a sale",
-        description="`priced` says how the rules saw it, line by line; `to_pay` is the amount less their discount.",
+        description="`priced` says how the rules saw it, line by line; `to_pay` is the amount less their discount. "
+        "Offers are judged by the server's time and the store's clock; one that cannot be used refuses the sale with "
+        "its reason, and nothing is booked.",
         tag="cards",
         scope="write",
         work=earn,

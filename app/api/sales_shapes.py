@@ -12,6 +12,7 @@ from app.earning.sale import LINE_KINDS
 LINES_MAX = 500
 PIECES_MAX = 100_000
 RECEIPT = 100
+OFFERS_MAX = 10
 KIND = validate.OneOf(LINE_KINDS, error=f"A line is one of {', '.join(LINE_KINDS)}.")
 
 
@@ -50,11 +51,20 @@ class _Basket(Strict):
             raise ValidationError({"lines": ["Two lines have the same number."]})
 
 
-class NewEarning(_Basket):
+class _WithOffers(_Basket):
+    offers = fields.List(
+        Text(shortest=1, longest=80),
+        load_default=list,
+        validate=[validate.Length(max=OFFERS_MAX, error=f"At most {OFFERS_MAX} offers are tried with one purchase.")],
+        metadata=told("Ids of offers to use with it; unless they go together, the best of them is used"),
+    )
+
+
+class NewEarning(_WithOffers):
     receipt = optional(Text(shortest=1, longest=RECEIPT, load_default=None, metadata=told("Earns once in each store")))
 
 
-class NewQuote(_Basket):
+class NewQuote(_WithOffers):
     """The same sale without a receipt: it is not booked."""
 
 
@@ -102,8 +112,19 @@ class QuotedLine(Schema):
     discount = money()
 
 
+class OfferUsed(Schema):
+    """What an offer does to a sale, or why it does nothing."""
+
+    id = text()
+    title = text()
+    discount = money()
+    points = whole()
+    refusal = text(null=True, description="Why it is not used, as a code; null if it is")
+    told = text(null=True, description="The same in one sentence, for the cashier")
+
+
 class Priced(Schema):
-    """How the rules see a sale."""
+    """How the rules see a sale. `discount` is what offers and rules take off together."""
 
     points = whole()
     reasons = fields.List(fields.String(), required=True)
@@ -113,6 +134,7 @@ class Priced(Schema):
     bonus = money()
     currency = text()
     lines = fields.List(fields.Nested(QuotedLine), required=True)
+    offers = fields.List(fields.Nested(OfferUsed), required=True)
     rules_version = whole()
 
 

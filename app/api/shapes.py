@@ -61,6 +61,7 @@ def store(row: Store, owner: str) -> Body:
         "timezone": row.timezone,
         "latitude": row.latitude,
         "longitude": row.longitude,
+        "region": row.region,
         "created_at": moment(row.created_at),
     }
 

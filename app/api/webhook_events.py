@@ -58,16 +58,29 @@ DATA: dict[str, tuple[str, Shape]] = {
         _object(card=CARD, transaction=TRANSACTION, balance=WHOLE, tier=TEXT_OR_NULL),
     ),
     kinds.OFFER_REDEEMED: ("An offer was used with a card", _object(card=CARD, offer=TEXT, transaction=TEXT)),
+    kinds.OFFER_BUDGET: (
+        "80 % of a budget of an offer are used; told once. A budget for all time or for the month that is spent pauses "
+        "its offer. Money is in minor units",
+        _object(
+            offer=TEXT,
+            measure={"type": "string", "enum": ["uses", "points", "money"]},
+            period={"type": "string", "enum": ["all", "month", "day", "store_day"]},
+            used=WHOLE,
+            most=WHOLE,
+        ),
+    ),
     kinds.CAMPAIGN_FINISHED: (
         "A change of many cards is over, done or stopped: how many have a new version by it, and how many it did not "
-        "come to (null: they were not counted yet)",
+        "come to (null: they were not counted yet). A campaign (reason `campaign`) also says how many it was planned "
+        "for, and how many were told nothing, by reason",
         _object(
             reason=TEXT,
             state={"type": "string", "enum": ["done", "stopped"]},
             offer=TEXT_OR_NULL,
             cards=WHOLE,
             left={"type": ["integer", "null"]},
-        ),
+        )
+        | {"dependentRequired": {"campaign": ["occurrence", "planned", "suppressed"]}},
     ),
     kinds.ALARM_RAISED: ("The installation needs somebody; only for webhooks of the whole installation", ALARM),
     kinds.ALARM_CLEARED: ("An alarm is over; only for webhooks of the whole installation", ALARM),

@@ -4,6 +4,7 @@ What may be slow is read outside of the writing transaction (`next_turn`); the w
 and moves the cursor, so that no till waits behind a campaign.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import failpoints
 from app.cards import ranges
 from app.cards.models import Card, Expansion, Programme
-from app.cards.ranges import CardRange
+from app.cards.ranges import Audience, CardRange
 from app.clock import milliseconds
 from app.db import rows_changed
 from app.errors import Conflict, NotFound
@@ -27,9 +28,9 @@ CHUNK_POSTGRES = 500  # a till waits 81 ms at worst beside it, and 103 to 111 be
 PAUSE_ROWS = 20_000
 LAST_ID = 2**62
 # a room above this one, known by its columns alone
-OFFER = table("offer", column("id"), column("public_id"))
-# what the change does not alter on the vendor's copy of a card: an offer stands on Google's class, not on its objects
-UNALTERED = {"offer_started": ("google",), "offer_ended": ("google",)}
+OFFER = table("offer", column("id"), column("public_id"), column("ends_at"))
+OFFERS = ("offer_started", "offer_warned", "offer_ended")
+GOOGLE = ("google",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,12 @@ class Progress:
 
     `state`: waiting (not begun), running, paused (the phones of `behind` still have to catch up), stopped, done.
     `audience` is None until it is counted. `left`: cards not looked at yet. `per_s`: cards a second since it began (0:
-    unknown).
+    unknown). `tells_google`: each card's object at Google changes with it.
     """
 
     id: int
     programme_id: int
-    tier_id: int | None
+    whom: Audience
     reason: str
     offer_id: int | None
     state: str
@@ -77,6 +78,7 @@ class Progress:
     finished_at: datetime | None
     stopped_by: str
     may_stop: bool
+    tells_google: bool
 
 
 def start(
@@ -86,18 +88,26 @@ def start(
     reason: str,
     now: datetime,
     tier_id: int | None = None,
+    tiers: Collection[int] = (),
+    segment_id: int | None = None,
+    granted: bool = False,
     offer_id: int | None = None,
     all_up_to: int | None = None,
     changed_since: datetime | None = None,
 ) -> Expansion:
-    """Begin a bulk change of a programme's cards (of one tier, if given); `next_turn` and `take` do the work.
+    """Begin a bulk change of a programme's cards; `next_turn` and `take` do the work.
 
-    Cards made later are right from the beginning and left out. With `all_up_to`, cards of a greater id are touched only
-    if they changed or were handed to a phone since `changed_since`.
+    They are those of a tier or of some *tiers*, those in a kept segment, those that the offer was *granted* to. Cards
+    made later are right from the beginning and left out. With `all_up_to`, cards of a greater id are touched only if
+    they changed or were handed to a phone since `changed_since`. *reason*: offer_started, offer_warned, offer_ended,
+    design, restore.
     """
     expansion = Expansion(
         programme_id=programme_id,
         tier_id=tier_id,
+        tiers=sorted(set(tiers)),
+        segment_id=segment_id,
+        granted=granted,
         reason=reason,
         offer_id=offer_id,
         created_at=now,
@@ -145,10 +155,10 @@ def take(session: Session, turn: Turn, *, now: datetime) -> bool:
     ids = _chunk(session, expansion)
     if ids:
         cards = _range(expansion, after_id=expansion.cursor_card_id, up_to_id=ids[-1])
-        unaltered = UNALTERED.get(expansion.reason, ())
+        unaltered = _unaltered(session, expansion)
         # An offer is awaited to the second, and each chunk touches a card once: there is nothing to gather. A design is
         # saved several times in a row, so its chunks keep the lane's window.
-        window_ms = 0 if expansion.reason in UNALTERED else None
+        window_ms = 0 if expansion.reason in OFFERS else None
         expansion.touched += ranges.touch(session, cards, now=now, unaltered=unaltered, window_ms=window_ms)
         expansion.passed += len(ids)
         expansion.cursor_card_id = ids[-1]
@@ -245,7 +255,7 @@ def progress(session: Session, expansion: Expansion, *, now: datetime, pause_row
     return Progress(
         id=expansion.id,
         programme_id=expansion.programme_id,
-        tier_id=expansion.tier_id,
+        whom=whom(expansion),
         reason=expansion.reason,
         offer_id=expansion.offer_id,
         state=state,
@@ -259,6 +269,7 @@ def progress(session: Session, expansion: Expansion, *, now: datetime, pause_row
         finished_at=expansion.finished_at,
         stopped_by=expansion.stopped_by,
         may_stop=is_running and expansion.reason != "offer_ended",
+        tells_google=not _unaltered(session, expansion),
     )
 
 
@@ -290,10 +301,37 @@ def _waiting(channel: str) -> Select[int]:
     )  # fmt: skip
 
 
+def whom(expansion: Expansion) -> Audience:
+    """Which cards a bulk change is for."""
+    one = () if expansion.tier_id is None else (expansion.tier_id,)
+    return Audience(
+        programme_id=expansion.programme_id,
+        tiers=tuple(sorted({*one, *expansion.tiers})),
+        segment_id=expansion.segment_id,
+        granted_offer_id=expansion.offer_id if expansion.granted else None,
+    )
+
+
+def _unaltered(session: Session, expansion: Expansion) -> Collection[str]:
+    """The channels whose copy of a card a change leaves as it is.
+
+    An offer for everybody or for tiers stands on Google's class. One that is for some stands on their objects, from
+    where Google takes it at its end by itself; only if it ends before that, each object has to be told.
+    """
+    if expansion.reason not in OFFERS:
+        return ()
+    if expansion.segment_id is None and not expansion.granted:
+        return GOOGLE
+    if expansion.reason == "offer_started":
+        return ()
+    end_ms = session.scalar(select(OFFER.c.ends_at).where(OFFER.c.id == expansion.offer_id))
+    is_early = expansion.reason == "offer_ended" and end_ms is not None and end_ms > milliseconds(expansion.created_at)
+    return () if is_early else GOOGLE
+
+
 def _range(expansion: Expansion, *, after_id: int, up_to_id: int) -> CardRange:
     return CardRange(
-        programme_id=expansion.programme_id,
-        tier_id=expansion.tier_id,
+        audience=whom(expansion),
         after_id=after_id,
         up_to_id=up_to_id,
         all_up_to=expansion.all_up_to,
@@ -302,12 +340,11 @@ def _range(expansion: Expansion, *, after_id: int, up_to_id: int) -> CardRange:
 
 
 def _count(session: Session, expansion: Expansion) -> int:
-    audience = ranges.audience(expansion.programme_id, expansion.tier_id)
-    return session.scalar(select(func.count()).select_from(Card).where(*audience)) or 0
+    return session.scalar(select(func.count()).select_from(Card).where(*ranges.audience(whom(expansion)))) or 0
 
 
 def _chunk(session: Session, expansion: Expansion) -> list[int]:
     size = CHUNK_POSTGRES if session.get_bind().dialect.name == "postgresql" else CHUNK_SQLITE
     last = LAST_ID if expansion.last_card_id is None else expansion.last_card_id
     rest = _range(expansion, after_id=expansion.cursor_card_id, up_to_id=last)
-    return list(session.scalars(select(Card.id).where(*ranges.members(rest)).order_by(Card.id).limit(size)))
+    return list(session.scalars(ranges.first(rest, limit=size)))

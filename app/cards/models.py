@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, BigId, Instant
@@ -87,12 +87,18 @@ class Store(Base):
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(Instant)
+    region: Mapped[str] = mapped_column(default="", server_default="")
 
     __table_args__ = (UniqueConstraint("programme_id", "name"),)
 
 
 class Member(Base):
-    """A person in a programme. What names them is sealed (`cards.people`); look-ups go by keyed digest."""
+    """A person in a programme. What names them is sealed (`cards.people`); look-ups go by keyed digest.
+
+    `birthday_index` is the digest of the day of the year, `birthday_set_at` when it was said or changed last, and
+    `birthday_changed_at` when another one was said in its place. `home_store_id`: where they joined; `timezone`: the
+    zone that they chose themselves.
+    """
 
     __tablename__ = "member"
 
@@ -109,16 +115,43 @@ class Member(Base):
     source: Mapped[str] = mapped_column(default="api")
     created_at: Mapped[datetime] = mapped_column(Instant)
     erased_at: Mapped[datetime | None] = mapped_column(Instant)
+    birthday_index: Mapped[str | None]
+    birthday_set_at: Mapped[datetime | None] = mapped_column(Instant)
+    home_store_id: Mapped[int | None] = mapped_column(BigId)
+    timezone: Mapped[str | None]
+    birthday_changed_at: Mapped[datetime | None] = mapped_column(Instant)
 
     __table_args__ = (
         UniqueConstraint("programme_id", "email_index"),
         UniqueConstraint("programme_id", "phone_index"),
         CheckConstraint("status IN ('active', 'erased')", name="status"),
+        Index("ix_member_programme_id_birthday_index", "programme_id", "birthday_index"),
     )
 
 
+class Preference(Base):
+    """How a member wants to be told things; without a row, as the programme does it.
+
+    Quiet hours are local times such as "22:00". `per_week`: the most messages of marketing in seven days. `topics`:
+    those that are not wanted.
+    """
+
+    __tablename__ = "preference"
+
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    quiet_from: Mapped[str | None]
+    quiet_to: Mapped[str | None]
+    per_week: Mapped[int | None]
+    unwanted_topics: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Consent(Base):
-    """One answer to one question about one purpose and channel; append-only, the newest decides."""
+    """One answer to one question about one purpose and channel; append-only, the newest decides.
+
+    `source`: where it was given, such as join, page, api or import. `actor`: who wrote it down. `proof`: what shows it,
+    such as the id of the form and the shortened address that it came from.
+    """
 
     __tablename__ = "consent"
 
@@ -131,6 +164,8 @@ class Consent(Base):
     language: Mapped[str]
     source: Mapped[str]
     at: Mapped[datetime] = mapped_column(Instant)
+    actor: Mapped[str] = mapped_column(default="", server_default="")
+    proof: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Suppression(Base):
@@ -180,8 +215,36 @@ class Card(Base):
         CheckConstraint("status IN ('active', 'voided', 'erased')", name="status"),
         CheckConstraint("kind IN ('loyalty', 'bearer', 'gift')", name="kind"),
         Index("ix_card_programme_id_id", "programme_id", "id"),
+        Index("ix_card_programme_id_created_at", "programme_id", "created_at"),
         # the audience of an offer is counted, and walked by tier, from this index alone
         Index("ix_card_programme_id_tier_id_status_id", "programme_id", "tier_id", "status", "id"),
+    )
+
+
+class Installation(Base):
+    """A card's stay in one kind of wallet, from its first phone there to its last. `wallet`: apple or google."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(BigId)
+    card_id: Mapped[int] = mapped_column(BigId)
+    wallet: Mapped[str]
+    installed_at: Mapped[datetime] = mapped_column(Instant)
+    gone_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (
+        CheckConstraint("wallet IN ('apple', 'google')", name="wallet"),
+        Index(
+            "uq_installation_open",
+            "card_id",
+            "wallet",
+            unique=True,
+            sqlite_where=text("gone_at IS NULL"),
+            postgresql_where=text("gone_at IS NULL"),
+        ),
+        Index("ix_installation_programme_id_installed_at", "programme_id", "installed_at"),
+        Index("ix_installation_programme_id_gone_at", "programme_id", "gone_at"),
     )
 
 
@@ -204,10 +267,11 @@ class Asset(Base):
 class Expansion(Base):
     """A bulk change on its way through a programme's cards, chunk by chunk; killed anywhere, it goes on at its cursor.
 
-    `tier_id` narrows the audience; `reason` is offer_started, offer_ended, design or restore. Cards up to
-    `last_card_id` belong to it; beyond `all_up_to` only those that changed since `changed_since`. `audience` is counted
-    before the first chunk; `passed` of it were looked at, `touched` were changed. `stepped_at` (epoch milliseconds)
-    decides whose turn it is.
+    `tier_id`, `tiers` and `segment_id` narrow the audience, and `granted` to those that hold the offer by a grant.
+    `reason` is offer_started, offer_warned, offer_ended, design or restore.
+    Cards up to `last_card_id` belong to it; beyond `all_up_to` only those that changed since `changed_since`.
+    `audience` is counted before the first chunk; `passed` of it were looked at, `touched` were changed. `stepped_at`
+    (epoch milliseconds) decides whose turn it is.
     """
 
     __tablename__ = "expansion"
@@ -230,6 +294,9 @@ class Expansion(Base):
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     stepped_at: Mapped[int] = mapped_column(BigId, default=0)
     stopped_by: Mapped[str] = mapped_column(default="")
+    tiers: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
+    segment_id: Mapped[int | None] = mapped_column(BigId)
+    granted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (
         CheckConstraint("status IN ('running', 'done', 'stopped')", name="status"),

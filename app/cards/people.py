@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +16,7 @@ from app.i18n import capitals
 from app.vault import Vault
 
 LONGEST_NAME = 200
+FARTHEST_AHEAD = timedelta(hours=14)  # of UTC, where a day begins first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,17 @@ def checked(
     return person
 
 
+def check_born(birthday: str | None, now: datetime) -> None:
+    """See that a birthday with a year, once it is known to be one, lies behind everybody on earth.
+
+    Raises: Unprocessable `invalid_person`.
+    """
+    latest = (now + FARTHEST_AHEAD).date()
+    if birthday and len(birthday) == 10 and date.fromisoformat(birthday) > latest:
+        text = "This birthday lies ahead; write it as MM-DD, without the year."
+        raise Unprocessable("invalid_person", text, errors={"birthday": text})
+
+
 def of(session: Session, member: Member) -> Person:
     """Open a member's personal data; an erased member has none."""
     return opened(_vault(session), member.sealed)
@@ -68,12 +80,17 @@ def seal(session: Session, person: Person) -> bytes:
 
 def email_digest(session: Session, programme_id: int, email: str | None) -> str | None:
     """By which a known e-mail address is recognised within a programme."""
-    return _vault(session).blind(f"{programme_id}:email:{email.casefold()}") if email else None
+    return blind(session, f"{programme_id}:email:{email.casefold()}") if email else None
 
 
 def phone_digest(session: Session, programme_id: int, phone: str | None) -> str | None:
     """By which a known phone number (E.164) is recognised within a programme."""
-    return _vault(session).blind(f"{programme_id}:phone:{phone}") if phone else None
+    return blind(session, f"{programme_id}:phone:{phone}") if phone else None
+
+
+def blind(session: Session, text: str) -> str:
+    """A keyed digest of *text*, by which it is found again without being stored."""
+    return _vault(session).blind(text)
 
 
 def short_name(name: str) -> str:

@@ -25,6 +25,8 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 PASS_TYPE = re.compile(r"(?=.{6,100}\Z)pass(\.[A-Za-z0-9-]+)+")
 TEAM = re.compile(r"[A-Z0-9]{10}")
 MULTIPLIER = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
+LONGEST_REGION = 60
+WRONG_REGION = Sentence("A region has at most 60 characters that can be shown, such as Marmara.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,25 @@ def create_programme(session: Session, draft: ProgrammeDraft, *, now: datetime) 
     return programme
 
 
+def set_region(session: Session, store: Store, region: str) -> bool:
+    """Say in which region a store lies, or in none; False if that was so already.
+
+    Raises: Unprocessable `invalid_store`.
+    """
+    if not _is_region(region):
+        raise Unprocessable("invalid_store", WRONG_REGION, errors={"region": WRONG_REGION})
+    clean = " ".join(region.split())
+    if store.region == clean:
+        return False
+    store.region = clean
+    session.flush()
+    return True
+
+
+def _is_region(text: str) -> bool:
+    return not text.strip() or _is_name(text, LONGEST_REGION)
+
+
 def create_store(
     session: Session,
     programme: Programme,
@@ -97,6 +118,7 @@ def create_store(
     timezone: str | None = None,
     latitude: float | None = None,
     longitude: float | None = None,
+    region: str = "",
 ) -> Store:
     """Add a shop; its zone is the programme's unless given.
 
@@ -113,6 +135,8 @@ def create_store(
         errors["latitude"] = "Latitude lies between -90 and 90."
     if longitude is not None and not -180 <= longitude <= 180:
         errors["longitude"] = "Longitude lies between -180 and 180."
+    if not _is_region(region):
+        errors["region"] = WRONG_REGION
     if errors:
         raise Unprocessable("invalid_store", " ".join(errors.values()), errors=errors)
     store = Store(
@@ -122,6 +146,7 @@ def create_store(
         timezone=timezone or programme.timezone,
         latitude=latitude,
         longitude=longitude,
+        region=" ".join(region.split()),
         created_at=now,
     )
     _insert(session, store, Conflict("store_exists", f"There is a store named {name.strip()} already."))

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, case, func, literal, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, case, delete, func, literal, or_, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import ids
-from app.cards import codes, people
-from app.cards.models import Asset, Card, Consent, Member, Programme, Suppression, Tier
+from app.cards import birthdays, codes, consents, holding, people
+from app.cards.consents import Answer, Witness
+from app.cards.models import Asset, Card, Member, Preference, Programme, Suppression, Tier
 from app.cards.people import Person
 from app.clock import milliseconds
 from app.db import insert_if_new
@@ -21,8 +22,6 @@ from app.outbox import service as outbox_service
 from app.outbox.service import Lane
 from app.webhooks import kinds
 from app.webhooks import service as webhooks
-
-CONSENT_TEXT_VERSION = "1"
 
 
 def enrol(
@@ -35,8 +34,10 @@ def enrol(
     consent: bool,
     now: datetime,
     attributes: Mapping[str, Any] | None = None,
+    proof: str = "",
+    home_store_id: int | None = None,
 ) -> Card:
-    """Make a member and their card.
+    """Make a member and their card. `home_store_id`: where they joined, if that is known.
 
     Raises: Conflict `programme_closed`, if the programme takes no new members; Conflict `already_member`, if the e-mail
     or phone is known in the programme (the unique index decides, so two at once make one member).
@@ -52,10 +53,12 @@ def enrol(
         language=language,
         attributes=dict(attributes or {}),
         source=source,
+        home_store_id=home_store_id,
         created_at=now,
     )
+    birthdays.note_first(session, member, person.birthday, now=now)
     _insert_member(session, member)
-    set_consent(session, member, granted=consent, source=source, now=now)
+    set_consent(session, member, granted=consent, source=source, proof=proof, now=now)
     return _new_card(session, programme, member, kind="loyalty", now=now)
 
 
@@ -67,6 +70,7 @@ def enrol_anonymous(session: Session, programme: Programme, kind: str, *, source
         language=programme.language,
         source=source,
         created_at=now,
+        birthday_index=birthdays.NONE_KNOWN,
     )
     session.add(member)
     session.flush()
@@ -86,6 +90,7 @@ def make_personal(
             member.email_index = people.email_digest(session, card.programme_id, person.email)
             member.phone_index = people.phone_digest(session, card.programme_id, person.phone)
             member.sealed, member.language = people.seal(session, person), language
+            birthdays.note_first(session, member, person.birthday, now=now)
     except IntegrityError as problem:
         raise _already_member() from problem
     set_consent(session, member, granted=consent, source=source, now=now)
@@ -104,22 +109,11 @@ def set_consent(
     now: datetime,
     purpose: str = "marketing",
     channel: str = "wallet",
+    proof: str = "",
 ) -> None:
     """Record an answer; the newest answer for a purpose and channel decides."""
-    session.add(
-        Consent(
-            member_id=member.id,
-            purpose=purpose,
-            channel=channel,
-            granted=granted,
-            text_version=CONSENT_TEXT_VERSION,
-            language=member.language,
-            source=source,
-            at=now,
-        )
-    )
-    if purpose == "marketing" and channel == "wallet":
-        member.marketing_consent = granted
+    answer = Answer(purpose=purpose, channel=channel, granted=granted, proof=proof)
+    consents.record(session, member, answer, Witness(source=source), now=now)
 
 
 def lock(session: Session, card_id: int) -> Card:
@@ -209,11 +203,15 @@ def erase(session: Session, member: Member, *, now: datetime) -> bool:
     member.email_index = member.phone_index = None
     member.attributes = {}
     member.marketing_consent = False
+    member.timezone = None
+    birthdays.forget(member)
+    session.execute(delete(Preference).where(Preference.member_id == member.id))
     member.status = "erased"
     member.erased_at = now
     session.flush()
     for card in session.scalars(select(Card).where(Card.member_id == member.id)):
         card.status = "erased"
+        holding.forgotten(session, card.id, now=now)
         session.flush()
         touch(session, card, lane=Lane.URGENT, now=now)
     return True

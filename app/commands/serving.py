@@ -17,19 +17,27 @@ from granian.server.common import AbstractServer
 
 from app import logs, settings
 from app.alarms import service as alarms
+from app.campaigns import triggered, working
+from app.cards import birthdays
 from app.clubs import keeping as clubs
 from app.counter import adjusting, own_cards, takeover, timekeeping, visiting, warning
 from app.coupons import making
 from app.db import Database
-from app.delivery import nodes, sample, snapshots
+from app.delivery import departures, nodes, sample, snapshots
 from app.delivery.scheduler import Job
 from app.delivery.service import Duties, serve
 from app.earning import promising
 from app.enrolment import mail
 from app.errors import ConfigurationError
+from app.habits import counting
+from app.habits import nightly as habits
 from app.migrations.run import NEWER, is_current, is_newer, migrate
+from app.offers import grants
 from app.outbox.rules import Lane
 from app.processes import Child, draining, end_with_parent, keep_running
+from app.reports import building as reports
+from app.results import service as results
+from app.segments import keeping as segments
 from app.settings import Settings
 from app.stamps import keeping as stamps
 from app.tiers import nightly as tiers
@@ -62,7 +70,19 @@ JOBS = (
     Job(name="warnings", every_s=900, work=warning.warn),
     Job(name="seal", every_s=600, work=timekeeping.seal_entries),
     Job(name="tiers", every_s=120, work=tiers.work),
+    Job(name="birthdays", every_s=60, work=birthdays.fill),
+    Job(name="triggers_soon", every_s=10, work=triggered.soon),
+    Job(name="triggers", every_s=300, work=triggered.daily),
+    Job(name="offers", every_s=30, work=grants.close_due),
+    Job(name="reports", every_s=3600, work=reports.work),
     Job(name="promises", every_s=60, work=promising.keep),
+    Job(name="habits", every_s=10, work=counting.follow),
+    Job(name="habits_nightly", every_s=300, work=habits.work),
+    Job(name="segments", every_s=15, work=segments.follow),
+    Job(name="results", every_s=30, work=results.work),
+    Job(name="campaigns", every_s=1, work=working.work),
+    Job(name="campaign_zones", every_s=600, work=working.follow_zones),
+    Job(name="message_ends", every_s=10, work=departures.follow),
 )
 
 

@@ -17,6 +17,7 @@ from app.earning.sale import Buyer, Place
 from app.earning.versions import Version
 from app.ledger.held import POINTS, Held
 from app.ledger.models import Entry
+from app.segments import service as saved
 from app.value import bearer
 
 BIRTHDAY_NEARNESS_DAYS = 3
@@ -41,11 +42,12 @@ def buyer(session: Session, card: Held, version: Version, place: Place) -> Buyer
 
 
 def _who(session: Session, card: Held, place: Place) -> tuple[frozenset[str], frozenset[str]]:
-    """Segments are attributes as "name=value" and clubs as "club:slug"; occasions are days of the member's own."""
+    """Segments are attributes as "name=value", clubs as "club:slug" and saved segments by their ids, as they were kept
+    last; occasions are days of the member's own."""
     member = session.get_one(Member, card.member_id)
     today = localtime.wall_clock(place.at, place.zone).date()
     segments = frozenset(f"{name}={value}" for name, value in member.attributes.items())
-    segments |= clubs.segments(session, member.id, now=place.at)
+    segments |= clubs.segments(session, member.id, now=place.at) | saved.kept_of(session, card.id)
     return segments, frozenset(_occasions(session, card, member, today, place.zone))
 
 

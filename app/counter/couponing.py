@@ -50,7 +50,7 @@ def redeem_code(
         done = _give_points(session, card, found, by=by, now=now, store=store, receipt=receipt)
     elif found.batch.gives == "offer":
         offer = offers.by_id(session, found.batch.subject)
-        done = offering.redeem_offer(session, card, offer, by=by, now=now, store=store, receipt=receipt)
+        done = offering.redeem_offer(session, card, offer, by=by, now=now, store=store, receipt=receipt, has_code=True)
     else:
         reward = rewards.by_public_id(session, found.batch.subject)
         free = Wish(**{**vars(wish), "is_free": True})

@@ -8,7 +8,9 @@ from app import money
 from app.cards import service as cards
 from app.cards.models import Card
 from app.errors import Conflict, Sentence
+from app.habits import service as habits
 from app.ledger import service as ledger
+from app.segments import keeping
 from app.value import service
 
 
@@ -19,6 +21,8 @@ def erase(session: Session, card: Card, *, now: datetime) -> bool:
     """
     check_settled(session, card)
     ledger.close(session, card.member_id)
+    habits.forget(session, card.id)
+    keeping.forget(session, card.id)
     return cards.erase(session, card.member, now=now)
 
 

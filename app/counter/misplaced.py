@@ -76,6 +76,6 @@ def _check(session: Session, original: Entry, to: Card) -> None:
         raise Unprocessable("same_card", "The purchase is on this card already.")
     if session.scalar(select(Entry.id).where(Entry.reverses_id == original.id)) is not None:
         raise Conflict("already_reversed", "This was undone already.")
-    if any(isinstance(reason, dict) and reason.get("code") == "discount" for reason in original.reasons):
+    if any(isinstance(reason, dict) and reason.get("code") in ("discount", "offer") for reason in original.reasons):
         text = "This purchase had a discount of its card; undo it and book it again."
         raise Conflict("discounted", text)

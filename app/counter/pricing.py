@@ -1,15 +1,18 @@
 """What a sale is worth by the rules that hold when and where it takes place. Nothing is written here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from app.cards.models import Programme
+from app.counter import bargains
+from app.counter.bargains import Bargain
 from app.counter.buyers import buyer
 from app.counter.moves import Shop
 from app.earning import engine, versions
 from app.earning.engine import Quote, Reason
+from app.earning.rules import Rule
 from app.earning.sale import Basket, Buyer, Line, Place
 from app.earning.versions import Version
 from app.errors import Sentence, Unprocessable
@@ -24,7 +27,7 @@ class Sale:
     """A purchase: `amount_minor` is the sum of its lines, where it has lines.
 
     `occurred_at` is the till's own time of it, for sales that arrive late; `by_points_minor` what of it was paid with
-    points.
+    points. `offers`: public ids of those that the member wants to use with it; they are judged by server time.
     """
 
     amount_minor: int
@@ -35,22 +38,38 @@ class Sale:
     lines: tuple[Line, ...] = ()
     by_points_minor: int = 0
     note: str = ""
+    offers: tuple[str, ...] = ()
+
+    @property
+    def basket(self) -> Basket:
+        """What is bought, at the till's prices."""
+        return Basket(amount_minor=self.amount_minor, lines=self.lines, by_points_minor=self.by_points_minor)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Priced:
-    """A sale as the rules see it: the version that judges it, what it earns, and when it took place."""
+    """A sale as the rules see it: the version that judges it, what it earns, and when it took place.
+
+    `basket` is what is bought after what offers take off it; `bargains`: what each of them does.
+    """
 
     version: Version
     quote: Quote
     amount_minor: int
     occurred_at: datetime
     is_late: bool
+    basket: Basket
+    bargains: tuple[Bargain, ...] = ()
+
+    @property
+    def off_minor(self) -> int:
+        """What offers and rules take off together."""
+        return self.amount_minor - self.paid_minor
 
     @property
     def paid_minor(self) -> int:
-        """What is to be paid: the amount less what the rules take off."""
-        return self.amount_minor - self.quote.discount_minor
+        """What is to be paid: the amount less what offers and rules take off."""
+        return self.basket.amount_minor - self.quote.discount_minor
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -62,7 +81,7 @@ class Priced:
         quote = self.quote
         more = {"base": {"points": quote.base_points}, "discount": {"off_minor": quote.discount_minor}}
         said = [{**one, **more.get(one["code"], {})} for one in quote.reasons]
-        return (*said, *([{"code": "time"}] if self.is_late else []))
+        return (*said, *bargains.reasons(self.bargains), *([{"code": "time"}] if self.is_late else []))
 
 
 def priced(session: Session, card: Held, sale: Sale, *, now: datetime) -> Priced:
@@ -70,11 +89,22 @@ def priced(session: Session, card: Held, sale: Sale, *, now: datetime) -> Priced
     occurred_at, is_late = _business_time(sale.occurred_at, now)
     version = version_for(session, card, occurred_at)
     place = place_of(card, sale.store, occurred_at)
-    basket = Basket(amount_minor=sale.amount_minor, lines=sale.lines, by_points_minor=sale.by_points_minor)
-    found = engine.quote(version.rules, basket, buyer(session, card, version, place), place)
+    who = buyer(session, card, version, place)
+
+    def ask(basket: Basket, more: tuple[Rule, ...]) -> Quote:
+        rules = replace(version.rules, rules=(*version.rules.rules, *more)) if more else version.rules
+        return engine.quote(rules, basket, who, place)
+
+    if sale.offers:
+        asking = bargains.asking_of(card, sale.store, now)
+        done = bargains.dealt(session, card, sale.offers, sale.basket, asking, ask)
+        basket, found, did = done.basket, done.quote, done.bargains
+    else:
+        basket, found, did = sale.basket, ask(sale.basket, ()), ()
     return Priced(
-        version=version, quote=found, amount_minor=sale.amount_minor, occurred_at=occurred_at, is_late=is_late
-    )
+        version=version, quote=found, amount_minor=sale.amount_minor, occurred_at=occurred_at, is_late=is_late,
+        basket=basket, bargains=did,
+    )  # fmt: skip
 
 
 def for_anybody(session: Session, programme: Programme, sale: Sale, *, now: datetime) -> Priced:
@@ -87,11 +117,11 @@ def for_anybody(session: Session, programme: Programme, sale: Sale, *, now: date
     version = versions.at(session, programme.id, programme.currency, occurred_at)
     zone = sale.store.timezone if sale.store else programme.timezone
     place = Place(at=occurred_at, zone=zone, store=sale.store.public_id if sale.store else None)
-    basket = Basket(amount_minor=sale.amount_minor, lines=sale.lines, by_points_minor=sale.by_points_minor)
-    found = engine.quote(version.rules, basket, Buyer(), place)
+    found = engine.quote(version.rules, sale.basket, Buyer(), place)
     return Priced(
-        version=version, quote=found, amount_minor=sale.amount_minor, occurred_at=occurred_at, is_late=is_late
-    )
+        version=version, quote=found, amount_minor=sale.amount_minor, occurred_at=occurred_at, is_late=is_late,
+        basket=sale.basket,
+    )  # fmt: skip
 
 
 def checked(sale: Sale, programme_id: int, currency: str) -> None:

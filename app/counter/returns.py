@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.counter import moves, paying
+from app.counter import moves, offering, paying
 from app.counter.moves import Actor, Done, Shop
 from app.earning import budgets, versions
 from app.errors import Conflict, Forbidden
@@ -53,7 +53,7 @@ def reverse(
     if value.is_payment(original):  # it may have to go to the card that replaced this one
         return paying.refund(session, entry_id, returned.amount_minor, by=by, now=now, store=store, reason=reason)
     card = held.by_id(session, original.card_id)
-    if original.kind == "earn" and original.part_of_id is not None:
+    if original.kind in ("earn", "offer") and original.part_of_id is not None:
         raise Conflict("not_reversible", "This is a part of a sale; undo the sale.")
     told = moves.circumstance(card, by, now, store=store, note=reason)
     on_deficit = _on_deficit(session, original)
@@ -67,6 +67,7 @@ def reverse(
     if original.kind == "earn" and not original.unit.startswith(STAMP_UNITS):
         back = _Back(sale=original, booked=booked, told=told, returned=returned, on_deficit=on_deficit)
         after = _without_parts(session, after, back)
+        after = offering.without_sale(session, after, original, told.part_of(booked.entry.id))
         after = _without_spend(session, after, original, booked, now)
         bearer.give_back(session, card, original, booked.entry.id)
     rewards.give_back(session, original.id, now)

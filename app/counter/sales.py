@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import localtime
 from app.cards.models import Card
-from app.counter import lasting, moves, pricing, stamping
+from app.counter import bargains, lasting, moves, offering, pricing, stamping
 from app.counter.buyers import buyer
 from app.counter.moves import Actor, Done, Shop
 from app.counter.pricing import Priced, Sale
@@ -52,12 +52,14 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     """Give the points of a sale.
 
     Raises: Conflict `card_not_active`, `gift_card`, `duplicate_receipt` or `limit_reached`; Forbidden `own_card`;
-    Unprocessable `currency_mismatch`, `invalid_amount`, `lines_do_not_sum` or `wrong_store`.
+    Unprocessable `currency_mismatch`, `invalid_amount`, `lines_do_not_sum`, `unknown_offer` or `wrong_store`; Conflict
+    with the reason of an offer that cannot be used: then nothing is booked.
     """
     card = _checked(session, card, sale)
     seen = moves.happening(card, sale.store, by, now)
     warnings = fraud.check_sale(session, card, seen)
     priced = _reserved(session, card, sale, now)
+    claims = bargains.reserve(session, card, priced.bargains, sale.store, now)
     told = moves.circumstance(
         card, by, now, store=sale.store, receipt=sale.receipt, occurred_at=priced.occurred_at, note=sale.note,
         reasons=priced.reasons,
@@ -65,7 +67,8 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     booked = ledger.earn(session, card, _earning(card, sale, priced), by=told)
     budgets.note(session, booked.entry.id, priced.quote.budgets, priced.quote.points)
     bearer.note(session, card, booked.entry.id, priced.quote.discount_minor, priced.occurred_at)
-    after = _with_parts(session, booked, sale, priced, told)
+    after, used = offering.with_sale(session, booked, claims, told)
+    after = _with_parts(session, replace(booked, card=after), priced, told)
     paid_minor = booked.entry.amount_minor or 0
     after = tiers.after_sale(
         session,
@@ -79,7 +82,9 @@ def earn(session: Session, card: Card | Held, sale: Sale, *, by: Actor, now: dat
     after = replace(after, spent_minor=after.spent_minor + paid_minor)
     lasting.keep_alive(session, after, priced.version.rules.expiry, priced.occurred_at, card.timezone)
     fraud.count_sale(session, card, seen, priced.quote.points)
-    return Sold(**vars(moves.done(session, after, booked, now)), priced=priced, warnings=warnings)
+    done = moves.done(session, after, booked, now)
+    offering.tell(session, done.card, used, now)
+    return Sold(**vars(done), priced=priced, warnings=warnings)
 
 
 def event(
@@ -140,7 +145,7 @@ def _earning(card: Held, sale: Sale, priced: Priced) -> Earning:
         points=found.points,
         amount_minor=priced.paid_minor,
         currency=sale.currency,
-        lines=_lines_of(sale.lines, found, found.lines),
+        lines=_lines_of(priced.basket.lines, found, found.lines),
         rule_version_id=priced.version.id,
         carry_before=str(found.carry_before) if rules.carry else None,
         carry_after=str(found.carry_after) if rules.carry else None,
@@ -159,13 +164,13 @@ def _lines_of(
     ]
 
 
-def _with_parts(session: Session, booked: Booked, sale: Sale, priced: Priced, told: Circumstance) -> Held:
+def _with_parts(session: Session, booked: Booked, priced: Priced, told: Circumstance) -> Held:
     """The card after what the sale gives besides points."""
     card = booked.card
     part = replace(told.part_of(booked.entry.id), receipt=None, reasons=())
     for bonus in priced.quote.bonuses:
         facts: dict[str, Any] = {
-            "lines": _lines_of(sale.lines, priced.quote, bonus.lines),
+            "lines": _lines_of(priced.basket.lines, priced.quote, bonus.lines),
             "amount_minor": booked.entry.amount_minor,  # a return takes this back in the measure of the sale
             "currency": card.currency,
         }
@@ -173,17 +178,18 @@ def _with_parts(session: Session, booked: Booked, sale: Sale, priced: Priced, to
             session, card, bonus.amount_minor, by=replace(part, note=bonus.name), unit=f"bonus:{card.currency}",
             kind="earn", source="issue", expires_at=_end_of(bonus, priced.occurred_at, card.timezone), **facts,
         ).card  # fmt: skip
-    stamps = stamping.for_sale(session, card, _as_paid(sale, priced), by=told.part_of(booked.entry.id))
+    stamps = stamping.for_sale(session, card, _as_paid(priced), by=told.part_of(booked.entry.id))
     return stamps[-1].card if stamps else card
 
 
-def _as_paid(sale: Sale, priced: Priced) -> Basket:
-    """The basket after what the rules take off."""
+def _as_paid(priced: Priced) -> Basket:
+    """The basket after what offers and rules take off."""
+    basket = priced.basket
     lines = tuple(
         replace(line, discount_minor=line.discount_minor + quoted.discount_minor)
-        for line, quoted in zip(sale.lines, priced.quote.lines, strict=True)
-    ) if sale.lines else ()  # fmt: skip
-    return Basket(amount_minor=priced.paid_minor, lines=lines, by_points_minor=sale.by_points_minor)
+        for line, quoted in zip(basket.lines, priced.quote.lines, strict=True)
+    ) if basket.lines else ()  # fmt: skip
+    return replace(basket, amount_minor=priced.paid_minor, lines=lines)
 
 
 def _end_of(bonus: BonusQuote, occurred_at: datetime, zone: str) -> datetime | None:

@@ -18,9 +18,12 @@ from app.errors import AppError
 from app.ledger import service as ledger
 from app.ledger.held import POINTS
 from app.ledger.models import Account, Entry, Hold, Lot
+from app.offers import refusals, terms
 from app.offers import service as offers
 from app.offers.models import Offer
+from app.offers.refusals import Refusal
 from app.offers.service import Use
+from app.offers.terms import Terms
 from app.rewards import catalogue, rules
 from app.rewards.models import Reward, Taking
 from app.stamps import service as stamps
@@ -34,12 +37,13 @@ AGAIN_WITHIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, kw_only=True)
 class OfferAtTill:
-    """An offer that stands on the card; `refusal` is the code why it cannot be used now, `use` how it was used."""
+    """An offer that stands on the card; `refusal` says why it cannot be used now, `use` how it was used."""
 
     offer: Offer
     title: str
-    refusal: str | None
+    refusal: Refusal | None
     use: Use | None
+    terms: Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +137,7 @@ def at_till(session: Session, card: Card, *, store: Store | None, language: str,
         rewards=_rewards(session, card, [one for one in given if _can_pay(one, balance)], store, now),
         next_reward=min((one for one in given if _is_next(one, points)), key=lambda one: one.points, default=None),
         stamps=_stamps(session, card, balance, store, language, now),
-        offers=_offers(session, card, language, now),
+        offers=_offers(session, card, store, language, now),
         holds=tuple(_open_holds(session, card)),
         birthday_week=_near_birthday(person.birthday, now, store.timezone if store else card.programme.timezone),
         earned_just_now=_earned_just_now(session, card, now),
@@ -211,17 +215,21 @@ def _taken(session: Session, card_id: int, reward_ids: list[int]) -> dict[int, i
     return dict(session.execute(query.group_by(Taking.reward_id)).all())
 
 
-def _offers(session: Session, card: Card, language: str, now: datetime) -> tuple[OfferAtTill, ...]:
-    live = offers.live_for(session, card, now=now)
-    uses = offers.uses_by(session, card.id, live)
+def _offers(session: Session, card: Card, store: Store | None, language: str, now: datetime) -> tuple[OfferAtTill, ...]:
+    """What this card may use or has used. What depends on the basket is refused when it is known."""
+    found = [one for one in offers.usable_in(session, card.programme_id, now=now) if offers.is_for(one, card)]
+    asking = refusals.asking_of(card, store=store, now=now)
+    known = refusals.known_of(session, found, card.id, asking) if found else {}
     return tuple(
         OfferAtTill(
-            offer=offer,
-            title=offers.words(offer, language)[0],
-            refusal=offers.refusal_after(offer, card, uses[offer.id].count if offer.id in uses else 0, now=now),
-            use=uses.get(offer.id),
+            offer=one,
+            title=offers.words(one, language)[0],
+            refusal=refusals.after(one, asking, known[one.id]),
+            use=known[one.id].use,
+            terms=terms.of(one.kind, one.terms, asking.currency),
         )
-        for offer in live
+        for one in found
+        if known[one.id].membership.is_in
     )
 
 

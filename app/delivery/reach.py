@@ -3,7 +3,7 @@
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.cards import ranges
 from app.cards.expansion import Progress
 from app.cards.models import Card
+from app.cards.ranges import Audience
 from app.db import BigId
 from app.outbox.models import Target
 from app.outbox.rules import RATE_SHARE_PERCENT, Lane
@@ -27,12 +28,14 @@ SAMPLE_CARDS = 2_000
 class Crowd:
     """An audience: how many cards, and those of them to look at, which are all of a small one and a sample of a large.
 
-    What is counted on the sample is right within some 3 %.
+    What is counted on the sample is right within some 3 %. `is_listed`: its cards are named one by one, by a segment or
+    by grants.
     """
 
     cards: int
     looked_at: Select[int]
     share: float
+    is_listed: bool = False
 
     @property
     def is_exact(self) -> bool:
@@ -69,14 +72,15 @@ class Reach(Wallets):
         return max(self.apple_seconds, self.google_seconds)
 
 
-def crowd(session: Session, programme_id: int, tier_id: int | None) -> Crowd:
-    """The audience of a programme, or of one of its tiers."""
-    audience = ranges.audience(programme_id, tier_id)
+def crowd(session: Session, whom: Audience) -> Crowd:
+    """An audience, counted; of a large one a sample to look at."""
+    audience = ranges.audience(whom)
     cards = session.scalar(select(func.count()).select_from(Card).where(*audience)) or 0
+    is_listed = whom.listed is not None
     if cards <= COUNTED_MOST:
-        return Crowd(cards=cards, looked_at=select(Card.id).where(*audience), share=1.0)
-    sample = _sample(session, programme_id, tier_id)
-    return Crowd(cards=cards, looked_at=_these(session, sample), share=len(sample) / cards)
+        return Crowd(cards=cards, looked_at=select(Card.id).where(*audience), share=1.0, is_listed=is_listed)
+    sample = _sample(session, whom)
+    return Crowd(cards=cards, looked_at=_these(session, sample), share=len(sample) / cards, is_listed=is_listed)
 
 
 def wallets(session: Session, found: Crowd) -> Wallets:
@@ -91,27 +95,33 @@ def wallets(session: Session, found: Crowd) -> Wallets:
 
 
 def of(session: Session, programme_id: int, found: Crowd, settings: Settings) -> Reach:
-    """Whom an offer reaches: each phone with Apple's wallet, and Google's holders through one call for each class."""
+    """Whom an offer reaches: each phone with Apple's wallet, and Google's holders through one call for each class, or
+    for each card where it is for some of a tier's members."""
     held = wallets(session, found)
-    classes = session.scalar(select(func.count()).where(GoogleClass.programme_id == programme_id)) or 0
+    calls = held.google_cards if found.is_listed else classes_of(session, programme_id)
     return Reach(
         **asdict(held),
         apple_seconds=_seconds(held.apple_phones, settings.bulk_apple_rate),
-        google_seconds=_seconds(classes, _google_bulk_rate(settings)) if held.google_cards else 0,
+        google_seconds=_seconds(calls, _google_bulk_rate(settings)) if held.google_cards else 0,
     )
+
+
+def classes_of(session: Session, programme_id: int, tiers: Collection[int] = ()) -> int:
+    """How many classes of a programme Google has, of some tiers if given."""
+    query = select(func.count()).where(GoogleClass.programme_id == programme_id)
+    return session.scalar(query.where(GoogleClass.tier_id.in_(tiers)) if tiers else query) or 0
 
 
 def seconds_left(session: Session, now: Progress, settings: Settings) -> int | None:
     """How long a running change still takes: what its phones owe and will owe, at the pace of each vendor.
 
-    An offer reaches Google's holders through their classes; whatever else changes, changes each object. None: it has
-    not begun, or has ended.
+    What stands on Google's classes changes no object. None: it has not begun, or has ended.
     """
     if now.state not in {"running", "paused"}:
         return None
-    sample = _sample(session, now.programme_id, now.tier_id) if now.left else []
+    sample = _sample(session, now.whom) if now.left else []
     apple, google = _wallets(session, _these(session, sample)) if now.left else (0, 0)
-    if now.offer_id is not None:
+    if not now.tells_google:
         google = 0
     each = now.left / max(1, len(sample))
     own_pace_s = now.left / now.per_s if now.state == "running" and now.per_s > 0 else 0.0
@@ -138,19 +148,19 @@ def _wallets(session: Session, cards: Select[int]) -> tuple[int, int]:
     return session.scalar(apple) or 0, session.scalar(google) or 0
 
 
-def _sample(session: Session, programme_id: int, tier_id: int | None) -> list[int]:
+def _sample(session: Session, whom: Audience) -> list[int]:
     """Cards of an audience, each the first at or after a random place between the least and the greatest id.
 
     The places are the same each time: a figure on a page must not flicker.
     """
-    audience = ranges.audience(programme_id, tier_id)
-    low, high = (session.scalar(select(end(Card.id)).where(*audience)) for end in (func.min, func.max))
+    first, last = (ranges.end_of(whom, end) for end in (func.min, func.max))
+    low, high = session.scalar(first), session.scalar(last)
     if low is None or high is None:
         return []
-    chance = random.Random(programme_id)  # noqa: S311  a sample, not a secret
+    chance = random.Random(whom.programme_id)  # noqa: S311  a sample, not a secret
     place = _these(session, [chance.randint(low, high) for _ in range(SAMPLE_CARDS)]).subquery()
-    first = select(func.min(Card.id)).where(*audience, Card.id >= place.c.id).correlate(place).scalar_subquery()
-    return sorted({found for found in session.scalars(select(first).select_from(place)) if found is not None})
+    found = ranges.end_of(whom, func.min, after=place.c.id).correlate(place).scalar_subquery()
+    return sorted({one for one in session.scalars(select(found).select_from(place)) if one is not None})
 
 
 def _these(session: Session, ids: Sequence[int]) -> Select[int]:

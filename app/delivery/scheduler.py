@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from app.clock import system_clock
 from app.delivery import steps
 from app.delivery.engine import Engine
 from app.delivery.relief import Hint, Relief
@@ -20,6 +22,7 @@ from app.world import World
 SWEEP_EVERY_S = 1
 SWEEP_JITTER_S = 0.2
 IDLE_EXPANDER_S = 0.5
+FIRST_AFTER_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,19 @@ class Scheduler:
     """
 
     def __init__(
-        self, engine: Engine, *, hint: Hint | None = None, alone: bool = False, jobs: Sequence[Job] = ()
+        self,
+        engine: Engine,
+        *,
+        hint: Hint | None = None,
+        alone: bool = False,
+        jobs: Sequence[Job] = (),
+        first_after_s: float = FIRST_AFTER_S,
     ) -> None:
         self.world = engine.world
         self.crew = Crew(engine.world)
         self._engine = engine
         self._jobs = jobs
+        self._first_after_s = first_after_s
         self._relief = None if alone else Relief(engine, self.crew, hint=hint)
         self._scheduler = BackgroundScheduler(daemon=True, timezone="UTC")
         self._credentials: dict[int, str] = {}
@@ -72,9 +82,11 @@ class Scheduler:
         return self.crew.stop(deadline_s)
 
     def _add(self, name: str, every_s: float, job: Callable[[], object], *, jitter_s: float | None = None) -> None:
+        """What comes every hour comes soon after the start too: a node that starts anew each hour would never do it."""
+        first_at = system_clock() + timedelta(seconds=min(every_s, self._first_after_s))
         self._scheduler.add_job(
             self.crew.guarded, "interval", args=(name, job), seconds=every_s, jitter=jitter_s, id=name,
-            coalesce=True, max_instances=1, misfire_grace_time=None,
+            coalesce=True, max_instances=1, misfire_grace_time=None, next_run_time=first_at,
         )  # fmt: skip
 
     def _tick(self) -> None:

@@ -55,6 +55,12 @@ def finish(
     session.execute(update(Turn).where(Turn.name == mine.name).values(values))
 
 
+def place_of(session: Session, name: str) -> tuple[int, dict[str, Any]]:
+    """Where the work of a turn stands now, and what it left word of."""
+    found = session.execute(select(Turn.cursor, Turn.note).where(Turn.name == name)).one()
+    return found.cursor, dict(found.note)
+
+
 def noted(session: Session, name: str) -> dict[str, Any]:
     """What the last turn left word of; empty before the first."""
     found = session.scalar(select(Turn.note).where(Turn.name == name))

@@ -15,7 +15,7 @@ from app.earning.sums import half_up, shared
 
 Reason = dict[str, Any]
 """What is said, by `code`: base, multiplier, bonus, bonus_money, excluded, minimum, cap, discount, discount_cap,
-by_points, time."""
+by_points, offer, time."""
 
 R = TypeVar("R", bound=Rule)
 

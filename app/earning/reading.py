@@ -25,7 +25,7 @@ RETURNS = ("allow_debt", "clamp", "refuse")
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Reads values of one object; faults are collected under the names that the sender used."""
 
     raw: Mapping[str, Any]
@@ -82,12 +82,12 @@ class _Reader:
             return frozenset()
         return frozenset(value)
 
-    def inner(self, name: str) -> "_Reader":
+    def inner(self, name: str) -> "Reader":
         value = self.raw.get(name, {})
         if not isinstance(value, Mapping):
             self.fault(name, "This is an object.")
             value = {}
-        return _Reader(value, f"{self.where}{name}.", self.currency, self.errors)
+        return Reader(value, f"{self.where}{name}.", self.currency, self.errors)
 
     def only_knows(self, *names: str) -> None:
         for name in self.raw:
@@ -105,7 +105,7 @@ def read(raw: Any, currency: str) -> RuleSet:
         raise Unprocessable(
             "invalid_rules", "Rules are an object with a list of rules.", errors={"rules": "An object."}
         )
-    top = _Reader(raw, "", currency)
+    top = Reader(raw, "", currency)
     top.only_knows(*TOP)
     found = _rules(top)
     ruleset = RuleSet(
@@ -123,14 +123,14 @@ def read(raw: Any, currency: str) -> RuleSet:
     return ruleset
 
 
-def _rules(top: _Reader) -> list[Rule]:
+def _rules(top: Reader) -> list[Rule]:
     raw = top.raw.get("rules", [])
     if not isinstance(raw, Sequence) or isinstance(raw, str) or len(raw) > RULES_MAX:
         top.fault("rules", Sentence("Rules are a list of at most %(most)s.", most=RULES_MAX))
         return []
     found = []
     for number, one in enumerate(raw):
-        reader = _Reader(one if isinstance(one, Mapping) else {}, f"rules.{number}.", top.currency, top.errors)
+        reader = Reader(one if isinstance(one, Mapping) else {}, f"rules.{number}.", top.currency, top.errors)
         kind = reader.raw.get("kind")
         make = _KINDS.get(kind) if isinstance(kind, str) else None
         if make is None:
@@ -146,7 +146,7 @@ def _rules(top: _Reader) -> list[Rule]:
     return found
 
 
-def _common(reader: _Reader, *own: str, limited: bool = False) -> dict[str, Any]:
+def _common(reader: Reader, *own: str, limited: bool = False) -> dict[str, Any]:
     reader.only_knows(*COMMON, *own)
     name = reader.raw.get("name")
     if not isinstance(name, str) or not 0 < len(name.strip()) <= NAME_MAX or not name.isprintable():
@@ -159,12 +159,12 @@ def _common(reader: _Reader, *own: str, limited: bool = False) -> dict[str, Any]
     return {"name": name.strip(), "when": when, "only": _products(reader.inner("only"))}
 
 
-def _products(reader: _Reader) -> Products:
+def _products(reader: Reader) -> Products:
     reader.only_knows("products", "categories")
     return Products(products=reader.texts("products"), categories=reader.texts("categories"))
 
 
-def _when(reader: _Reader) -> When:
+def _when(reader: Reader) -> When:
     reader.only_knows(*WHEN)
     raw = reader.raw.get("windows", [])
     if not isinstance(raw, list) or len(raw) > WINDOWS_MAX:
@@ -180,23 +180,23 @@ def _when(reader: _Reader) -> When:
     )
 
 
-def _amount(reader: _Reader) -> Rule:
+def _amount(reader: Reader) -> Rule:
     common = _common(reader, "points", "per")
     return rules.Amount(
         **common, points=reader.whole("points", 0, POINTS_MAX), per_minor=reader.amount("per", above_zero=True)
     )
 
 
-def _unit(reader: _Reader) -> Rule:
+def _unit(reader: Reader) -> Rule:
     common = _common(reader, "points", "per")
     return rules.Unit(**common, points=reader.whole("points", 1, POINTS_MAX), per=reader.whole("per", 1, 1000, 1))
 
 
-def _visit(reader: _Reader) -> Rule:
+def _visit(reader: Reader) -> Rule:
     return rules.Visit(**_common(reader, "points"), points=reader.whole("points", 1, POINTS_MAX))
 
 
-def _event(reader: _Reader) -> Rule:
+def _event(reader: Reader) -> Rule:
     common = _common(reader, "points", "event")
     event = reader.raw.get("event")
     if not isinstance(event, str) or not 0 < len(event) <= NAME_MAX:
@@ -205,25 +205,25 @@ def _event(reader: _Reader) -> Rule:
     return rules.Event(**common, event=event, points=reader.whole("points", 1, POINTS_MAX))
 
 
-def _multiplier(reader: _Reader) -> Rule:
+def _multiplier(reader: Reader) -> Rule:
     return rules.Multiplier(**_common(reader, "factor", limited=True), factor=reader.fraction("factor", FACTOR_MAX))
 
 
-def _bonus(reader: _Reader) -> Rule:
+def _bonus(reader: Reader) -> Rule:
     common = _common(reader, "points", "minimum", limited=True)
     return rules.Bonus(
         **common, points=reader.whole("points", 1, POINTS_MAX), minimum_minor=reader.amount("minimum", "0")
     )
 
 
-def _exclusion(reader: _Reader) -> Rule:
+def _exclusion(reader: Reader) -> Rule:
     common = _common(reader)
     if common["only"].is_all:
         reader.fault("only", "Say which products or categories earn nothing.")
     return rules.Exclusion(**common)
 
 
-def _cap(reader: _Reader) -> Rule:
+def _cap(reader: Reader) -> Rule:
     common = _common(reader, "points", "per")
     return rules.Cap(
         **common,
@@ -232,12 +232,12 @@ def _cap(reader: _Reader) -> Rule:
     )
 
 
-def _discount(reader: _Reader) -> Rule:
+def _discount(reader: Reader) -> Rule:
     common = _common(reader, "bands")
     raw = reader.raw.get("bands")
     bands: list[rules.Band] = []
     for number, one in enumerate(raw if isinstance(raw, list) else []):
-        band = _Reader(one if isinstance(one, Mapping) else {}, f"{reader.where}bands.{number}.", reader.currency,
+        band = Reader(one if isinstance(one, Mapping) else {}, f"{reader.where}bands.{number}.", reader.currency,
                        reader.errors)  # fmt: skip
         band.only_knows("from", "percent")
         from_minor, percent = band.amount("from"), _percent(band, "percent", zero_too=True)
@@ -251,20 +251,20 @@ def _discount(reader: _Reader) -> Rule:
     return rules.Discount(**common, bands=tuple(bands))
 
 
-def _bonus_money(reader: _Reader) -> Rule:
+def _bonus_money(reader: Reader) -> Rule:
     common = _common(reader, "percent", "max_share", "expires_days")
     days = None if reader.raw.get("expires_days") is None else reader.whole("expires_days", 1, 3650)
     share = _percent(reader, "max_share", default="30")
     return rules.BonusMoney(**common, rate=_percent(reader, "percent"), max_share=share, expires_days=days)
 
 
-def _percent(reader: _Reader, name: str, *, default: str | None = None, zero_too: bool = False) -> Fraction:
+def _percent(reader: Reader, name: str, *, default: str | None = None, zero_too: bool = False) -> Fraction:
     if zero_too and str(reader.raw.get(name)) in {"0", "0.0", "0.00"}:
         return Fraction(0)
     return reader.fraction(name, 100, default) / 100
 
 
-_KINDS: dict[str, Callable[[_Reader], Rule]] = {
+_KINDS: dict[str, Callable[[Reader], Rule]] = {
     "amount": _amount,
     "unit": _unit,
     "visit": _visit,
@@ -278,7 +278,7 @@ _KINDS: dict[str, Callable[[_Reader], Rule]] = {
 }
 
 
-def _expiry(reader: _Reader) -> Expiry:
+def _expiry(reader: Reader) -> Expiry:
     reader.only_knows("policy", "days", "months", "on")
     policy = _choice(reader, "policy", Policy, "never")
     needs_days = policy in (Policy.ROLLING, Policy.INACTIVITY)
@@ -293,7 +293,7 @@ def _expiry(reader: _Reader) -> Expiry:
     return Expiry(policy=policy, days=days, months=months, on=on)
 
 
-def _choice(reader: _Reader, name: str, kind: Any, default: str | None) -> Any:
+def _choice(reader: Reader, name: str, kind: Any, default: str | None) -> Any:
     value = reader.raw.get(name, default)
     try:
         return kind(value)
@@ -303,7 +303,7 @@ def _choice(reader: _Reader, name: str, kind: Any, default: str | None) -> Any:
         return next(iter(kind))
 
 
-def _one_of(reader: _Reader, name: str, known: Sequence[str], default: str) -> str:
+def _one_of(reader: Reader, name: str, known: Sequence[str], default: str) -> str:
     value = reader.raw.get(name, default)
     if value not in known:
         reader.fault(name, Sentence("This is one of %(known)s.", known=", ".join(known)))

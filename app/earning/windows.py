@@ -62,6 +62,8 @@ def parse(raw: Any, where: str, errors: dict[str, str]) -> Window | None:
     )
     if window.first_on and window.last_on and window.last_on < window.first_on:
         errors[f"{where}.last_on"] = "The last day does not come before the first."
+    if window.start == window.end != time.min:
+        errors[f"{where}.to"] = "These hours have no minute; leave both times out for the whole day."
     return window
 
 

@@ -19,6 +19,7 @@ _TEXTS = {
     "cap": "cap: {points}/{period}",
     "discount": "-{rate}% {name}",
     "discount_cap": "cap: discount/year",
+    "offer": "offer: {name}",
     "by_points": "paid with points",
     "time": "time: server",
 }
@@ -65,6 +66,7 @@ def _sentence(code: str, said: Mapping[str, Any], language: str, currency: str |
         "base": i18n.text(language, "Points for the purchase"),
         "bonus_money": i18n.text(language, "Money for later: %(name)s", name=name),
         "excluded": i18n.text(language, "Earns nothing: %(name)s", name=name),
+        "offer": i18n.text(language, "Offer: %(name)s", name=name),
         "discount_cap": i18n.text(language, "This card has given its discount for the year"),
         "by_points": i18n.text(language, "What was paid with points earns nothing"),
         "time": i18n.text(language, "The till's clock was wrong, so the time of arrival counted"),

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import money
-from app.cards import people
+from app.cards import people, preferences
 from app.cards.models import Card, Consent, Store
 from app.i18n import text
 from app.ledger import service as ledger
@@ -65,6 +66,7 @@ def _member(session: Session, card: Card, now: datetime) -> dict[str, Any]:
         "phone": person.phone,
         "birthday": person.birthday,
         "language": member.language,
+        "preferences": asdict(preferences.of(session, member)),
         "attributes": member.attributes,
         "joined_at": member.created_at.isoformat(),
         "joined_through": member.source,
@@ -78,7 +80,7 @@ def _member(session: Session, card: Card, now: datetime) -> dict[str, Any]:
         },
         "answers": [
             {"purpose": one.purpose, "channel": one.channel, "yes": one.granted, "text_version": one.text_version}
-            | {"language": one.language, "asked_through": one.source, "at": one.at.isoformat()}
+            | {"language": one.language, "asked_through": one.source, "proof": one.proof, "at": one.at.isoformat()}
             for one in consents
         ],
         "apple_wallet": [{"added_at": one.created_at.isoformat()} for one in phones],

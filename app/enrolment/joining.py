@@ -21,6 +21,7 @@ from app.world import World
 TRIES = throttle.Lock(kind="join", limit=11, window_s=60, lock_s=60)
 MAILS = throttle.Lock(kind="join_mail", limit=4, window_s=3600, lock_s=3600)
 LONGEST_TAG = 64
+POSTER = "poster:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,10 @@ def join(session: Session, programme: Programme, form: JoinForm, *, language: st
         if found is None:
             raise NotFound("unknown_card", "The card of this form is gone. Open the page again.")
         return found
-    card = cards.enrol(session, programme, form.person, language=language, source=source, consent=form.consent, now=now)
+    card = cards.enrol(
+        session, programme, form.person, language=language, source=source, consent=form.consent, now=now,
+        home_store_id=_home_store(session, programme, source), proof=f"form {key}" if form.consent else "",
+    )  # fmt: skip
     idempotency.finish(session, scope, key, status=303, answer=card.link)
     return card
 
@@ -132,6 +136,14 @@ def redeem_code(world: World, code_id: str, code: str) -> Card:
         return one_time.redeem(session, code_id, code, now=now)
 
 
+def _home_store(session: Session, programme: Programme, source: str) -> int | None:
+    """The store whose poster led here."""
+    if not source.startswith(POSTER):
+        return None
+    tag = source.removeprefix(POSTER)
+    return session.scalar(select(Store.id).where(Store.programme_id == programme.id, Store.public_id == tag))
+
+
 def source_of(session: Session, programme: Programme, tag: str) -> str:
     """Where the customer came from, as it is kept with the member: `poster:<store>` or `join`.
 
@@ -142,5 +154,5 @@ def source_of(session: Session, programme: Programme, tag: str) -> str:
     if len(tag) <= LONGEST_TAG and tag.isprintable():
         wanted = select(Store).where(Store.programme_id == programme.id, Store.public_id == tag)
         if session.scalars(wanted).one_or_none() is not None:
-            return f"poster:{tag}"
+            return f"{POSTER}{tag}"
     raise NotFound("unknown_store", "This code belongs to no shop of this programme.")

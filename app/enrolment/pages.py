@@ -46,10 +46,24 @@ class ProgrammePage:
 
 @dataclass(frozen=True, kw_only=True)
 class OfferLine:
+    """An offer on the card's page. `cue`: that it ends today; one that is used up says nothing of the time left."""
+
     title: str
     body: str
+    gives: str
+    hours: str
     left: str
     until: str
+    cue: str
+    is_used: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageLine:
+    """What a campaign said last."""
+
+    title: str
+    body: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +117,15 @@ def moment(at: datetime, language: str, zone: str) -> str:
 
 
 def offers(view: CardView, language: str) -> list[OfferLine]:
-    return [_offer(one, view.as_of, language) for one in view.offers]
+    """Those that can be used first."""
+    return [_offer(one, view.as_of, language) for one in sorted(view.offers, key=lambda one: one.is_used_up)]
+
+
+def message(view: CardView) -> MessageLine | None:
+    """The message that stands on the card, if there is one."""
+    if view.message is None:
+        return None
+    return MessageLine(title=view.message.title, body=view.message.body)
 
 
 def rewards(view: CardView, language: str) -> list[RewardLine]:
@@ -156,6 +178,10 @@ def _offer(offer: OfferView, now: datetime, language: str) -> OfferLine:
     return OfferLine(
         title=offer.title_in(language),
         body=offer.body_in(language),
-        left=text(language, "Ends in %(time)s", time=left),
+        gives=offer.gives_in(language),
+        hours=offer.hours_in(language),
+        left="" if offer.is_used_up else text(language, "Ends in %(time)s", time=left),
         until=moment(offer.ends_at, language, offer.timezone),
+        cue=text(language, "Last day") if offer.is_last_day(now) and not offer.is_used_up else "",
+        is_used=offer.is_used_up,
     )

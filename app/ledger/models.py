@@ -101,6 +101,7 @@ class Entry(Base):
         Index("uq_entry_reversal", "reverses_id", "reversal_no", unique=True),
         Index("uq_entry_seq", "card_id", "seq", unique=True),
         Index("ix_entry_card_id_recorded_at", "card_id", "recorded_at"),
+        Index("ix_entry_occurred_at", "occurred_at"),
         Index(
             "uq_entry_receipt",
             "programme_id",

@@ -11,6 +11,7 @@ from app.earning.receipts import ROWS_MAX, Known, Receipt
 from app.earning.sale import Basket, Line
 from app.errors import Sentence, Unprocessable
 from app.ledger.models import Entry, EntryLine
+from app.likelihood import seldom
 
 AT_ONCE = 500
 
@@ -57,7 +58,7 @@ def _sales(programme: Programme, since: datetime) -> Select[Entry, int | None, s
     undoing = aliased(Entry)
     back = (
         select(func.coalesce(func.sum(undoing.amount_minor), 0))
-        .where(undoing.reverses_id == Entry.id)
+        .where(seldom(undoing.reverses_id == Entry.id))
         .scalar_subquery()
     )
     return (

@@ -120,6 +120,17 @@ def reversed_so_far(session: Session, entry_id: str) -> tuple[int, int, int]:
     return times, abs(int(points or 0)), abs(int(amount or 0))  # PostgreSQL sums whole numbers to decimals
 
 
+def is_back(session: Session, original: Entry) -> bool:
+    """Whether all of a sale has come back, in one piece or in several."""
+    times, _points, amount_minor = reversed_so_far(session, original.id)
+    pieces = select(func.coalesce(func.sum(EntryLine.quantity), 0))
+    sold = session.scalar(pieces.where(EntryLine.entry_id == original.id)) or 0
+    if not sold:
+        return times > 0 and amount_minor >= (original.amount_minor or 0)
+    undoing = select(Entry.id).where(Entry.reverses_id == original.id)
+    return int(session.scalar(pieces.where(EntryLine.entry_id.in_(undoing))) or 0) >= int(sold)
+
+
 def _undone() -> Conflict:
     return Conflict("already_reversed", "This was undone already.")
 

@@ -1,94 +1,161 @@
-"""Time-limited offers: made, opened and closed at their instants, and used at the till."""
+"""Offers: made, changed, found and told. What else can be asked of them stands in the rooms beside, and is named here
+for those who need little of it."""
 
-import zoneinfo
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app import i18n, ids, localtime
 from app.cards import expansion
-from app.cards.models import Card, Programme, Tier
-from app.clock import milliseconds
-from app.db import rows_changed
+from app.cards.models import Card
 from app.errors import Conflict, NotFound, Sentence, Unprocessable
-from app.offers.models import Occurrence, Offer, Redemption
-from app.outbox import service as outbox
-from app.outbox.service import Lane
+from app.offers import budgets, drafts, states
+from app.offers.drafts import LONGEST_BODY, LONGEST_TITLE, BudgetDraft, Instants, OfferDraft
+from app.offers.firing import next_fire_at, tick
+from app.offers.membership import memberships
+from app.offers.models import Offer, OfferBudget
+from app.offers.refusals import REFUSALS, Refusal, is_for_tier, refusal
+from app.offers.states import approve, archive, cancel, pause, resume, schedule
+from app.offers.uses import Use, give_back, uses_by
 
-LONGEST_TITLE = 60
-LONGEST_BODY = 500
-LONGEST_WINDOW = timedelta(days=366 * 2)
+__all__ = [
+    "LONGEST_BODY",
+    "LONGEST_TITLE",
+    "REFUSALS",
+    "BudgetDraft",
+    "OfferDraft",
+    "Refusal",
+    "Use",
+    "approve",
+    "archive",
+    "by_id",
+    "cancel",
+    "create",
+    "draft_of",
+    "duplicate",
+    "edit",
+    "give_back",
+    "is_for",
+    "is_for_tier",
+    "live_for",
+    "live_in",
+    "make_draft",
+    "next_fire_at",
+    "of_programme",
+    "pause",
+    "refusal",
+    "resume",
+    "schedule",
+    "stop_spreading",
+    "tick",
+    "usable_in",
+    "uses_by",
+    "words",
+]
+
+GRACE = timedelta(minutes=drafts.MOST_GRACE_MIN)
+# what may change without a new approval: how much may be used, and whether the start is told
+FREE = ("limit_per_card", "limit_total", "announce", "budgets")
 
 
-@dataclass(frozen=True, kw_only=True)
-class OfferDraft:
-    """An offer as it is asked for. `starts_at` and `ends_at` are aware; `texts` by language hold title and body."""
+def make_draft(session: Session, wanted: OfferDraft, *, by: str, now: datetime) -> Offer:
+    """Keep an offer that nobody has approved yet.
 
-    programme: Programme
-    title: str
-    body: str
-    starts_at: datetime
-    ends_at: datetime
-    timezone: str
-    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    tier: Tier | None = None
-    announce: bool = True
-    limit_per_card: int | None = None
-    limit_total: int | None = None
-
-
-def create(session: Session, draft: OfferDraft, *, by: str, now: datetime) -> Offer:
-    """Schedule an offer; its start and its end become occurrences that fire by themselves.
-
-    Raises: Unprocessable `invalid_offer` with a sentence for each faulty field.
+    Raises: Unprocessable `invalid_offer` with a sentence for each faulty field; `unknown_segment`, `unknown_store`.
     """
-    errors = _problems(draft, now)
-    if errors:
-        raise Unprocessable("invalid_offer", " ".join(errors.values()), errors=errors)
+    instants = drafts.checked(session, wanted, now=now)
     offer = Offer(
         public_id=ids.public_id("off"),
-        programme_id=draft.programme.id,
-        tier_id=draft.tier.id if draft.tier else None,
-        title=draft.title.strip(),
-        body=draft.body.strip(),
-        texts={language: dict(words) for language, words in draft.texts.items()},
-        starts_at=draft.starts_at,
-        ends_at=draft.ends_at,
-        timezone=draft.timezone,
-        announce=draft.announce,
-        limit_per_card=draft.limit_per_card,
-        limit_total=draft.limit_total,
+        programme_id=wanted.programme.id,
         created_by=by,
         created_at=now,
+        state="draft",
+        **_columns(wanted, instants),
     )
     session.add(offer)
     session.flush()
-    for kind, at, deadline in (("start", draft.starts_at, draft.ends_at), ("end", draft.ends_at, None)):
-        meant = localtime.local_key(at, draft.timezone)
-        session.add(Occurrence(offer_id=offer.id, kind=kind, fire_at=at, deadline=deadline, local_key=meant))
-    session.flush()
+    budgets.replace_all(session, offer, wanted.budgets)
     return offer
 
 
-def cancel(session: Session, offer: Offer, *, now: datetime) -> None:
-    """Call an offer off: before its start it never appears, a live one leaves the cards at once.
+def create(session: Session, wanted: OfferDraft, *, by: str, now: datetime) -> Offer:
+    """Make, approve and schedule an offer at once; it starts and ends by itself.
 
-    Raises: Conflict `offer_over`, if it has ended or was cancelled.
+    Raises: as `make_draft`.
     """
-    was = session.scalars(select(Offer.state).where(Offer.id == offer.id).with_for_update()).one()
-    if was not in {"scheduled", "live"}:
-        raise Conflict("offer_over", "This offer is over; there is nothing to cancel.")
-    session.execute(
-        update(Occurrence).where(Occurrence.offer_id == offer.id, Occurrence.status == "due").values(status="cancelled")
-    )
-    offer.state = "cancelled"
+    offer = make_draft(session, wanted, by=by, now=now)
+    states.approve(session, offer, by=by)
+    states.schedule(session, offer, now=now)
+    return offer
+
+
+def edit(session: Session, offer: Offer, wanted: OfferDraft, *, now: datetime) -> bool:
+    """Make an offer what the draft says; whether that took its approval.
+
+    Limits, budgets and the announcement may change at any time. Anything else makes it a draft again, and takes a live
+    one off the cards until it is approved and scheduled anew.
+
+    Raises: as `make_draft`; Unprocessable `budget_below_use`; Conflict `wrong_state`, if it is over.
+    """
+    session.refresh(offer, with_for_update={"of": Offer})
+    if offer.state in ("ended", "cancelled", "archived"):
+        raise Conflict("wrong_state", "This offer is over; duplicate it to give it again.")
+    instants = drafts.checked(session, wanted, now=now)
+    columns = _columns(wanted, instants)
+    if wanted.limit_total is not None and wanted.limit_total < offer.used:
+        text = Sentence("It was used %(times)s times already; the limit cannot be lower.", times=offer.used)
+        raise Unprocessable("budget_below_use", text, errors={"limit_total": text})
+    changed = {name: value for name, value in columns.items() if getattr(offer, name) != value}
+    voids = bool(changed.keys() - set(FREE))
+    if voids and offer.state != "draft":
+        states.back_to_draft(session, offer, now=now)
+    for name, value in changed.items():
+        setattr(offer, name, value)
+    if changed:
+        offer.revision += 1
     session.flush()
-    if was == "live":
-        _take_off(session, offer, now)
+    budgets.replace_all(session, offer, wanted.budgets)
+    return voids
+
+
+def duplicate(session: Session, offer: Offer, *, by: str, now: datetime) -> Offer:
+    """A draft with the same words, value and limits; if its time is over, some whole weeks later by the same clock."""
+    wanted = draft_of(session, offer)
+    zone, weeks = offer.timezone, 0
+    starts, ends = (localtime.wall_clock(at, zone) for at in (wanted.starts_at, wanted.ends_at))
+    if wanted.ends_at <= now:
+        weeks = (now - wanted.starts_at) // timedelta(weeks=1) + 1
+    later = timedelta(weeks=weeks)
+    moved = replace(
+        wanted,
+        starts_at=localtime.instant(starts + later, zone),
+        ends_at=localtime.instant(ends + later, zone),
+        windows=[_moved_dates(one, later) for one in wanted.windows],
+    )
+    return make_draft(session, moved, by=by, now=now)
+
+
+def draft_of(session: Session, offer: Offer) -> OfferDraft:
+    """A kept offer as somebody would ask for it."""
+    starts, ends = offer.starts_at, offer.ends_at
+    if offer.by_store and offer.starts_local:
+        starts, ends = (localtime.instant_of(key, offer.timezone) for key in (offer.starts_local, offer.ends_local))
+    return OfferDraft(
+        programme=offer.programme,
+        title=offer.title,
+        body=offer.body,
+        starts_at=starts,
+        ends_at=ends,
+        timezone=offer.timezone,
+        texts=offer.texts,
+        tiers=tuple(offer.tiers or ([offer.tier_id] if offer.tier_id else [])),
+        budgets=tuple(_budget(one) for one in budgets.of_offer(session, offer.id)),
+        **{name: getattr(offer, name) for name in _AS_THEY_ARE},
+    )
 
 
 def stop_spreading(session: Session, offer: Offer, *, by: str, now: datetime) -> None:
@@ -124,256 +191,77 @@ def of_programme(session: Session, programme_id: int, *, limit: int = 100) -> li
 
 def live_for(session: Session, card: Card, *, now: datetime) -> list[Offer]:
     """The offers that stand on this card at *now*, the soonest to end first."""
-    return [offer for offer in live_in(session, card.programme_id, now=now) if is_for(offer, card)]
+    found = [offer for offer in live_in(session, card.programme_id, now=now) if is_for(offer, card)]
+    members = memberships(session, found, card.id, live=False, now=now)
+    return [offer for offer in found if members[offer.id].is_now(now)]
 
 
 def live_in(session: Session, programme_id: int, *, now: datetime) -> list[Offer]:
-    """The offers that are live in a programme at *now*, for everybody or for one tier."""
+    """The offers that are live in a programme at *now*, for whomever they are."""
     query = select(Offer).where(
         Offer.programme_id == programme_id, Offer.state == "live", Offer.starts_at <= now, Offer.ends_at > now
     )
     return list(session.scalars(query.order_by(Offer.ends_at, Offer.id)))
 
 
+def usable_in(session: Session, programme_id: int, *, now: datetime) -> list[Offer]:
+    """The offers that a till may have to speak of: live ones, those within their grace, and those that are paused."""
+    query = select(Offer).where(
+        Offer.programme_id == programme_id,
+        Offer.state.in_(("live", "paused", "ended")),
+        Offer.starts_at <= now,
+        Offer.ends_at > now - GRACE,
+    )
+    found = session.scalars(query.order_by(Offer.ends_at, Offer.id))
+    return [one for one in found if one.ends_at + timedelta(minutes=one.grace_min) > now]
+
+
 def is_for(offer: Offer, card: Card) -> bool:
-    """Whether this card is among those that the offer is for."""
+    """Whether this card's level is among those that the offer is for."""
     return is_for_tier(offer, card.tier_id)
 
 
-def is_for_tier(offer: Offer, tier_id: int | None) -> bool:
-    """Whether cards of this tier are among those that the offer is for; None is a card without a tier."""
-    return offer.tier_id is None or offer.tier_id == tier_id
-
-
 def words(offer: Offer, language: str) -> tuple[str, str]:
-    """Title and body in the nearest language."""
+    """Title and body in a language, each falling back to what the programme's own language says."""
     texts = offer.texts.get(i18n.nearest(language), {})
     return texts.get("title") or offer.title, texts.get("body") or offer.body
 
 
-def refusal(session: Session, offer: Offer, card: Card, *, now: datetime) -> str | None:
-    """Why this card cannot use the offer at this moment, as a code; None if it can. Server time decides."""
-    counts = offer.limit_per_card is not None
-    return refusal_after(offer, card, _uses(session, offer, card) if counts else 0, now=now)
+_AS_THEY_ARE = (
+    "announce", "limit_per_card", "limit_total", "kind", "terms", "windows", "by_store", "grace_min", "stores",
+    "audience", "segment_id", "needs_code", "combines",
+)  # fmt: skip
 
 
-def refusal_after(offer: Offer, card: Card, uses: int, *, now: datetime) -> str | None:
-    """As `refusal`, for a card that has used the offer *uses* times."""
-    if offer.state == "cancelled" or now >= offer.ends_at:
-        return "ended"
-    if now < offer.starts_at:
-        return "not_started"
-    if offer.programme_id != card.programme_id or card.status != "active" or not is_for(offer, card):
-        return "not_eligible"
-    if offer.limit_per_card is not None and uses >= offer.limit_per_card:
-        return "already_used" if offer.limit_per_card == 1 else "limit_reached"
-    if offer.limit_total is not None and offer.used >= offer.limit_total:
-        return "budget_spent"
-    return None
+def _columns(wanted: OfferDraft, instants: Instants) -> dict[str, Any]:
+    """A draft as the columns of an offer."""
+    levels = wanted.tier_ids
+    return {
+        **{name: getattr(wanted, name) for name in _AS_THEY_ARE},
+        "title": wanted.title.strip(),
+        "body": wanted.body.strip(),
+        "texts": {language: dict(words) for language, words in wanted.texts.items()},
+        "timezone": wanted.timezone,
+        "starts_at": instants.starts_at,
+        "ends_at": instants.ends_at,
+        "starts_local": instants.starts_local,
+        "ends_local": instants.ends_local,
+        "tier_id": levels[0] if len(levels) == 1 else None,
+        "tiers": levels,
+        "stores": sorted(set(wanted.stores)),
+        "terms": dict(wanted.terms),
+        "windows": list(wanted.windows),
+    }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Use:
-    """How often a card has used an offer, and when and at which store it did so last."""
-
-    count: int
-    last_at: datetime
-    store_id: int | None
+def _budget(one: OfferBudget) -> BudgetDraft:
+    return BudgetDraft(measure=one.measure, period=one.period, most=one.most)
 
 
-def uses_by(session: Session, card_id: int, offers: Sequence[Offer]) -> dict[int, Use]:
-    """What a card has used of these offers, by the offer's id, in one statement; none is asked for no offers."""
-    if not offers:
-        return {}
-    counted = (
-        select(func.count().label("count"), func.max(Redemption.id).label("last"))
-        .where(
-            Redemption.card_id == card_id,
-            Redemption.offer_id.in_([offer.id for offer in offers]),
-            Redemption.reversed_at.is_(None),
-        )
-        .group_by(Redemption.offer_id)
-        .subquery()
-    )
-    query = select(Redemption.offer_id, counted.c.count, Redemption.at, Redemption.store_id)
-    rows = session.execute(query.join(counted, counted.c.last == Redemption.id))
-    return {offer: Use(count=count, last_at=at, store_id=store) for offer, count, at, store in rows}
-
-
-REFUSALS = {
-    "ended": "This offer has ended.",
-    "not_started": "This offer has not started yet.",
-    "not_eligible": "This offer is not for this card.",
-    "already_used": "This offer was used with this card already.",
-    "limit_reached": "This card has used the offer as often as it may.",
-    "budget_spent": "This offer was used as often as it may be in all.",
-}
-
-
-def redeem(
-    session: Session, offer: Offer, card: Card, *, store_id: int | None, entry_id: str, now: datetime
-) -> Redemption:
-    """Use an offer once. Unique use numbers and a conditional count decide between two tills, not a look beforehand.
-
-    Raises: Conflict with the reason as its code.
-    """
-    session.refresh(offer, with_for_update={"of": Offer})  # PostgreSQL locks no outer-joined tier
-    reason = refusal(session, offer, card, now=now)
-    if reason:
-        raise Conflict(reason, REFUSALS[reason])
-    counted = update(Offer).where(
-        Offer.id == offer.id, or_(Offer.limit_total.is_(None), Offer.used < Offer.limit_total)
-    )
-    if rows_changed(session, counted.values(used=Offer.used + 1).execution_options(synchronize_session=False)) != 1:
-        raise Conflict("budget_spent", REFUSALS["budget_spent"])
-    redemption = Redemption(
-        offer_id=offer.id,
-        card_id=card.id,
-        use_no=_last_use_no(session, offer, card) + 1,
-        entry_id=entry_id,
-        store_id=store_id,
-        at=now,
-    )
-    try:
-        with session.begin_nested():
-            session.add(redemption)
-    except IntegrityError as problem:
-        raise Conflict("already_used", REFUSALS["already_used"]) from problem
-    return redemption
-
-
-def give_back(session: Session, entry_id: str, *, now: datetime) -> None:
-    """Undo the use that an entry recorded: the card and the total get it back, once."""
-    query = select(Redemption).where(Redemption.entry_id == entry_id, Redemption.reversed_at.is_(None))
-    redemption = session.scalars(query).one_or_none()
-    if redemption is not None:
-        redemption.reversed_at = now
-        session.execute(update(Offer).where(Offer.id == redemption.offer_id).values(used=Offer.used - 1))
-
-
-def next_fire_at(session: Session) -> datetime | None:
-    """When the next offer starts or ends."""
-    return session.scalar(select(func.min(Occurrence.fire_at)).where(Occurrence.status == "due"))
-
-
-def tick(session: Session, *, now: datetime) -> int:
-    """Open and close the offers that are due; how many. Several processes may call it at once: each fires once."""
-    query = select(Occurrence).where(Occurrence.status == "due", Occurrence.fire_at <= now)
-    due = session.scalars(query.order_by(Occurrence.fire_at, Occurrence.id).limit(100)).all()
-    return sum(_fire(session, occurrence, now) for occurrence in due)
-
-
-def _fire(session: Session, occurrence: Occurrence, now: datetime) -> bool:
-    missed = occurrence.deadline is not None and now >= occurrence.deadline
-    mine = (
-        update(Occurrence)
-        .where(Occurrence.id == occurrence.id, Occurrence.status == "due")
-        .values(status="missed" if missed else "fired", fired_at=now)
-    )
-    if rows_changed(session, mine) != 1 or missed:
-        return False
-    offer = session.get_one(Offer, occurrence.offer_id)
-    before, after = ("scheduled", "live") if occurrence.kind == "start" else ("live", "ended")
-    moved = update(Offer).where(Offer.id == offer.id, Offer.state == before).values(state=after)
-    if rows_changed(session, moved) != 1:
-        session.execute(update(Offer).where(Offer.id == offer.id, Offer.state == "scheduled").values(state="ended"))
-        return False
-    session.refresh(offer)
-    if after == "live":
-        _put_on(session, offer, now)
-    else:
-        _take_off(session, offer, now)
-    return True
-
-
-def _put_on(session: Session, offer: Offer, now: datetime) -> None:
-    expansion.start(
-        session,
-        programme_id=offer.programme_id,
-        tier_id=offer.tier_id,
-        reason="offer_started",
-        offer_id=offer.id,
-        now=now,
-    )
-    _tell_classes(session, offer, now)
-
-
-def _take_off(session: Session, offer: Offer, now: datetime) -> None:
-    """Touch every card that may show the offer: those it was brought to, and of the rest those that changed or reached
-    a phone while it was live. What was still on its way to cards goes no further."""
-    spread = next((one for one in expansion.of_offer(session, offer.id) if one.reason == "offer_started"), None)
-    if spread is not None:
-        expansion.halt(session, spread, by="offer_ended", now=now)
-    cut_short = spread is not None and spread.status == "stopped"
-    expansion.start(
-        session,
-        programme_id=offer.programme_id,
-        tier_id=offer.tier_id,
-        reason="offer_ended",
-        offer_id=offer.id,
-        now=now,
-        all_up_to=spread.cursor_card_id if spread is not None and cut_short else None,
-        changed_since=spread.created_at if spread is not None and cut_short else None,
-    )
-    _tell_classes(session, offer, now)
-
-
-def _tell_classes(session: Session, offer: Offer, now: datetime) -> None:
-    outbox.raise_classes(session, programme_id=offer.programme_id, lane=Lane.NORMAL, now_ms=milliseconds(now))
-
-
-def _uses(session: Session, offer: Offer, card: Card) -> int:
-    query = select(func.count()).where(
-        Redemption.offer_id == offer.id, Redemption.card_id == card.id, Redemption.reversed_at.is_(None)
-    )
-    return session.scalar(query) or 0
-
-
-def _last_use_no(session: Session, offer: Offer, card: Card) -> int:
-    query = select(func.max(Redemption.use_no)).where(Redemption.offer_id == offer.id, Redemption.card_id == card.id)
-    return session.scalar(query) or 0
-
-
-def _problems(draft: OfferDraft, now: datetime) -> dict[str, str]:
-    errors = _text_problems(draft)
-    if draft.ends_at <= draft.starts_at:
-        errors["ends_at"] = "The end comes after the start."
-    elif draft.ends_at <= now:
-        errors["ends_at"] = "This offer would be over already; choose an end in the future."
-    elif draft.ends_at - draft.starts_at > LONGEST_WINDOW:
-        errors["ends_at"] = "An offer lasts two years at most."
-    if draft.timezone not in zoneinfo.available_timezones():
-        errors["timezone"] = "Write an IANA time zone such as Europe/Istanbul."
-    if draft.tier is not None and draft.tier.programme_id != draft.programme.id:
-        errors["segment"] = "This tier belongs to another programme."
-    for name in ("limit_per_card", "limit_total"):
-        limit = getattr(draft, name)
-        if limit is not None and not 1 <= limit <= 10**9:
-            errors[name] = "A limit is a whole number above zero; leave it out for no limit."
-    return errors
-
-
-def _text_problems(draft: OfferDraft) -> dict[str, str]:
-    errors = _word_problems("", draft.title, draft.body)
-    if not draft.title.strip():
-        errors["title"] = "An offer has a title; it is what the lock screen shows."
-    for language, texts in draft.texts.items():
-        if language not in i18n.LANGUAGES:
-            errors[f"texts.{language}"] = f"Texts are given in {', '.join(i18n.LANGUAGES)}."
-        errors.update(_word_problems(f"texts.{language}.", texts.get("title", ""), texts.get("body", "")))
-    return errors
-
-
-def _word_problems(where: str, title: str, body: str) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    if len(title) > LONGEST_TITLE:
-        errors[f"{where}title"] = Sentence(
-            "The wallets show %(most)s characters of a title; this has %(num)s.", most=LONGEST_TITLE, num=len(title)
-        )
-    if len(body) > LONGEST_BODY:
-        errors[f"{where}body"] = Sentence(
-            "The text has at most %(most)s characters; this has %(num)s.", most=LONGEST_BODY, num=len(body)
-        )
-    if any(ord(c) < 32 and c != "\n" for c in title + body):
-        errors[f"{where}body"] = "The text holds a character that cannot be shown; type it again."
-    return errors
+def _moved_dates(window: Mapping[str, Any], later: timedelta) -> dict[str, Any]:
+    """Weekly hours of a copy: their dates move with it."""
+    moved = dict(window)
+    for name in ("first_on", "last_on"):
+        if moved.get(name):
+            moved[name] = (datetime.fromisoformat(str(moved[name])) + later).date().isoformat()
+    return moved

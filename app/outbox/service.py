@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
+    Select,
     and_,
     bindparam,
     case,
@@ -159,11 +160,8 @@ def _raise(lane: Lane) -> Executable:
 
 def raise_want_range(
     session: Session,
+    cards: Collection[ColumnElement[bool]],
     *,
-    programme_id: int,
-    tier_id: int | None,
-    from_card_id: int,
-    to_card_id: int,
     lane: Lane,
     now_ms: int,
     unaltered: Collection[str] = (),
@@ -171,22 +169,13 @@ def raise_want_range(
 ) -> int:
     """Let the addresses of many valid cards want their cards' present version, in one statement.
 
-    Both ends of the range belong to it. `tier_id` None: all tiers. A parked address is tried again: what changes for
-    many is usually the design, and with it what had been refused. Addresses of *unaltered* channels that owed nothing
-    are up to date with the new version as they are. `window_ms` instead of the lane's own, for what is awaited to the
-    second. Returns: how many addresses now want something.
+    *cards*: conditions on `CARD` by which an index finds them. A parked address is tried again: what changes for many
+    is usually the design, and with it what had been refused. Addresses of *unaltered* channels that owed nothing are up
+    to date with the new version as they are. *window_ms* instead of the lane's own, for what is awaited to the second.
+    Returns: how many addresses now want something.
     """
-    audience = [  # of the cards, so that every plan walks them by an index and looks their addresses up
-        CARD.c.id == Target.card_id,
-        CARD.c.programme_id == programme_id,
-        CARD.c.status == "active",
-        CARD.c.id >= from_card_id,
-        CARD.c.id <= to_card_id,
-        Target.state != "gone",
-        Target.want < CARD.c.version,
-    ]
-    if tier_id is not None:
-        audience.append(CARD.c.tier_id == tier_id)
+    # the conditions are of the cards, so that every plan walks them by an index and looks their addresses up
+    audience = [CARD.c.id == Target.card_id, *cards, Target.state != "gone", Target.want < CARD.c.version]
     window = windows_of(session)[lane] if window_ms is None else window_ms
     waiting = _waiting(lane, literal(now_ms, BigInteger), literal(window, BigInteger))
     as_they_are = and_(Target.channel.in_(unaltered), ~DIRTY, Target.state == "live")
@@ -248,3 +237,20 @@ def note_fetched(session: Session, versions: Mapping[int, int], *, now_ms: int, 
     rows = [{"seen_card": card_id, "seen": version, **shared} for card_id, version in sorted(versions.items())]
     if rows:
         session.connection().execute(_FETCHED, rows)
+
+
+def raise_want_of(
+    session: Session, cards: Select[Any], *, lane: Lane, now_ms: int, window_ms: int | None = None
+) -> int:
+    """Let the addresses of these cards (a query of ids) want their cards' present version, in one statement.
+
+    As `raise_want_range`, for cards that no range names. Returns: how many addresses now want something.
+    """
+    window = windows_of(session)[lane] if window_ms is None else window_ms
+    waiting = _waiting(lane, literal(now_ms, BigInteger), literal(window, BigInteger))
+    raised = update(Target).where(
+        CARD.c.id == Target.card_id, CARD.c.id.in_(cards), Target.state != "gone", Target.want < CARD.c.version
+    )
+    wanting = raised.values(want=CARD.c.version, trace=trace.current(), **waiting)
+    session.info.setdefault("hints", set()).add(("*", lane))
+    return rows_changed(session, wanting.execution_options(synchronize_session=False))

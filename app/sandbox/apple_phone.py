@@ -211,7 +211,7 @@ class ApplePhone:
         with self.changed:
             return not self.tasks.waiting and not self._worker.busy and not self._worker.inbox.unfinished_tasks
 
-    def wait_until(self, predicate: Callable[["ApplePhone"], bool], timeout_s: float = 10.0) -> bool:
+    def wait_until(self, predicate: Callable[["ApplePhone"], bool], timeout_s: float = 30.0) -> bool:
         """Wait for the phone to be so; False if it was not within the time."""
         with self.changed:
             return self.changed.wait_for(lambda: predicate(self), timeout_s)

@@ -130,7 +130,7 @@ class GooglePhone:
     def is_idle(self) -> bool:
         return not self._inbox.unfinished_tasks
 
-    def wait_until(self, predicate: Callable[["GooglePhone"], bool], timeout_s: float = 10.0) -> bool:
+    def wait_until(self, predicate: Callable[["GooglePhone"], bool], timeout_s: float = 30.0) -> bool:
         """Wait for the phone to be so; False if it was not within the time."""
         with self.changed:
             return self.changed.wait_for(lambda: predicate(self), timeout_s)

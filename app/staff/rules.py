@@ -12,6 +12,8 @@ TILL_ABOVE_LIMIT = ("manager",)
 TILL_UNDO_OF_OTHERS = ("manager",)
 MARKETING = ("marketer", "approver")
 MARKETING_READ = ("marketer", "approver", "manager", "auditor")
+MARKETING_APPROVE = ("approver",)
+MARKETING_SETTINGS = ("approver",)  # who may say above how many people a second person is asked is not who is checked
 ADMIN = ("operator",)
 ADMIN_READ = ("operator", "auditor", "support")
 

@@ -105,6 +105,13 @@ function openStamps() {
   more.querySelector("[name=count]").focus();
 }
 
+// The best offer first, then the next one, then none.
+function turnDeals() {
+  const all = [...root.querySelectorAll("[data-deal]")];
+  const at = all.findIndex((one) => one.checked);
+  all.forEach((one, place) => (one.checked = place === at + 1));
+}
+
 function walk(by) {
   const all = [...root.querySelectorAll("[data-pick]:not(:disabled)")];
   const at = all.indexOf(document.activeElement);
@@ -131,6 +138,9 @@ window.addEventListener("keydown", (event) => {
     if (!event.repeat) ACTIONS[event.key]();
   } else if ((event.key === "ArrowDown" && walk(1)) || (event.key === "ArrowUp" && walk(-1))) {
     event.preventDefault();
+  } else if (event.key === "+" && $("[data-deal]") && (document.activeElement?.matches("[data-amount], [data-deal]") || !isTyping())) {
+    event.preventDefault();
+    turnDeals();
   } else if (/^[1-9]$/.test(event.key) && !isTyping()) {
     // A digit may be the first character of a scan; wait until nothing follows.
     picking = setTimeout(() => pick(event.key), PICK_WAIT_MS);

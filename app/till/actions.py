@@ -39,13 +39,17 @@ def earn(session: Session, desk: Desk, serial: str, form: EarnForm, *, now: date
 
     def work() -> Done:
         card = held_at(session, desk, serial)
-        sale = Sale(amount_minor=amount, currency=desk.programme.currency, receipt=form.receipt, store=desk.store)
+        sale = Sale(
+            amount_minor=amount, currency=desk.programme.currency, receipt=form.receipt, store=desk.store,
+            offers=form.offers,
+        )  # fmt: skip
         sold = sales.earn(session, card, sale, by=desk.actor, now=now)
-        if form.off is not None and sold.priced.quote.discount_minor != form.off:
+        if form.off is not None and sold.priced.off_minor != form.off:
             raise Conflict("discount_changed", "The discount has changed meanwhile. Look at it again.")
         return sold
 
-    return _once(session, desk, form.key, f"earn {serial} {amount} {form.receipt}", work, now=now)
+    body = " ".join([f"earn {serial} {amount} {form.receipt}", *form.offers])
+    return _once(session, desk, form.key, body, work, now=now)
 
 
 def stamp(session: Session, desk: Desk, serial: str, form: StampForm, *, now: datetime) -> str:

@@ -11,6 +11,7 @@ from app.earning import words
 from app.ledger.held import POINTS
 from app.rewards import catalogue
 from app.rewards.models import Reward
+from app.till.bargains import is_with_sale
 from app.till.forms import new_key
 from app.till.refusals import Refusals
 
@@ -48,7 +49,7 @@ def best_first(view: TillView, refusals: Refusals, *, language: str) -> tuple[Ch
     """Most value for the member first, of equal ones what ends soonest; what cannot be used stands last."""
     currency = view.card.programme.currency
     rate = _rate([one.reward for one in view.rewards])
-    found = [_offer(one, refusals.of_offer(one)) for one in view.offers]
+    found = [_offer(one, refusals.of_offer(one)) for one in view.offers if not is_with_sale(one)]
     found += [_reward(one, rate, language, currency, refusals.of_reward(one)) for one in view.rewards]
     found += [_full_stamp_card(one) for one in view.stamps if one.vouchers]
     found.sort(key=_rank)

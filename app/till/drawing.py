@@ -48,6 +48,10 @@ def draw(
     card, returned, refusal = _opened(session, desk, asked, language)
     currency = desk.programme.currency
     refusals = Refusals(session, desk, language=language, now=now)
+    typed = asked.typed if refusal or asked.question or returned else {}
+    customer = None
+    if card and returned is None:
+        customer = customer_of(session, desk, card, language=language, now=now, typed=typed)
     drawn = Screen(
         desk=desk,
         can_move=can_move,
@@ -55,7 +59,7 @@ def draw(
         done=asked.done or "",
         example=money.example_in(currency, language),
         decimal_mark=get_decimal_symbol(language),
-        customer=customer_of(session, desk, card, language=language, now=now) if card and returned is None else None,
+        customer=customer,
         returning=returned,
         result=entries.result_of(session, desk, asked.done, language=language, now=now) if asked.done else None,
         last=entries.last_actions(session, desk, language=language, now=now),
@@ -65,7 +69,7 @@ def draw(
         approval=tiles.wanted(session, desk, asked.approval) if asked.approval else None,
         refusal=refusals.of_problem(refusal, card, asked.typed) if refusal else "",
         errors={name: sentence(refusal, currency) for name in refusal.errors} if refusal else {},
-        typed=asked.typed if refusal or asked.question or returned else {},
+        typed=typed,
     )
     return drawn, refusal
 

@@ -9,7 +9,7 @@ from app.errors import NotFound, Unprocessable
 from app.ids import public_id
 from app.till import amounts
 from app.till.amounts import Ambiguous
-from app.till.rules import MOST_STAMPS, PUBLIC_ID, SERIAL
+from app.till.rules import MOST_STAMPS, PUBLIC_ID, SERIAL, picked_in
 
 LONGEST_RECEIPT = 64
 
@@ -18,13 +18,15 @@ LONGEST_RECEIPT = 64
 class EarnForm:
     """A purchase. `amount` is minor units, or a question to the cashier.
 
-    `off`: the discount in minor units that the cashier has been shown; None: none has been.
+    `off`: the discount in minor units that the cashier has been shown; None: none has been. `offers`: public ids of
+    those that are used with it.
     """
 
     amount: int | Ambiguous
     receipt: str | None
     key: str
     off: int | None = None
+    offers: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, form: Mapping[str, str], programme: Programme) -> "EarnForm":
@@ -32,7 +34,8 @@ class EarnForm:
         chosen = form.get("minor", "")
         amount = _minor(chosen) if chosen else amounts.parse(form.get("amount", ""), programme.currency)
         off = _off(form.get("off", ""))
-        return cls(amount=amount, receipt=receipt_of(form), key=idempotency.check_key(form.get("key")), off=off)
+        key, offers = idempotency.check_key(form.get("key")), picked_in(form)
+        return cls(amount=amount, receipt=receipt_of(form), key=key, off=off, offers=offers)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 from app.cards.models import Card, Programme, Store
 from app.db import table_of
 from app.ledger.models import Entry, EntryLine, Hold
+from app.likelihood import seldom
 from app.offers.models import Offer
 from app.rewards.models import Reward
 
@@ -107,7 +108,7 @@ def offers_named(public_ids: list[str]) -> Select[Offer]:
 def _rows() -> Select[Any]:
     """Entry, its card's number, how often and by how much it was reversed, and the units that it captured."""
     undoing = aliased(Entry)
-    of = undoing.reverses_id == Entry.id
+    of = seldom(undoing.reverses_id == Entry.id)
     times = select(func.count()).where(of).scalar_subquery()
     amount = select(func.coalesce(func.sum(undoing.amount_minor), 0)).where(of).scalar_subquery()
     captured = select(Hold.captured).where(Hold.entry_id == Entry.part_of_id, Entry.kind == "capture").scalar_subquery()

@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from app.cards.models import Card
 from app.counter.till_view import OfferAtTill, RewardAtTill
 from app.errors import AppError
+from app.i18n import translate
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.offers.service import Use
 from app.till import queries
 from app.till.desk import Desk
+from app.till.rules import picked_in
 from app.till.words import offer_refusal, sentence
 
 TOLD_OF_OFFERS = ("already_used", "limit_reached", "ended", "not_started")
@@ -31,7 +33,11 @@ class Refusals:
 
     def of_offer(self, one: OfferAtTill) -> str:
         """Why an offer on the card cannot be used now; empty if it can."""
-        return self._of(one.refusal, one.offer, one.use) if one.refusal else ""
+        if one.refusal is None:
+            return ""
+        if one.refusal.code in TOLD_OF_OFFERS:
+            return self._of(one.refusal.code, one.offer, one.use)
+        return translate(one.refusal.sentence)
 
     def of_reward(self, one: RewardAtTill) -> str:
         """Why a reward cannot be had now; empty if it can."""
@@ -39,8 +45,9 @@ class Refusals:
 
     def of_problem(self, problem: AppError, card: Card | None, typed: Mapping[str, str]) -> str:
         """Why an action was refused."""
-        if problem.code in TOLD_OF_OFFERS and typed.get("offer"):
-            wanted = queries.offers_named([typed["offer"]])
+        names = [typed["offer"]] if typed.get("offer") else _of_sale(problem, typed)
+        if problem.code in TOLD_OF_OFFERS and names:
+            wanted = queries.offers_named(names)
             offer = self._session.scalars(wanted).one_or_none()
             if offer is not None and offer.programme_id == self._desk.programme.id:
                 use = offers.uses_by(self._session, card.id, [offer]).get(offer.id) if card else None
@@ -81,3 +88,10 @@ class Refusals:
     @cached_property
     def _stores(self) -> dict[int, str]:
         return {row[0]: row[1] for row in self._session.execute(queries.store_names(self._desk.programme.id))}
+
+
+def _of_sale(problem: AppError, typed: Mapping[str, str]) -> list[str]:
+    """Which of the offers that were ticked beside a purchase a refusal is about."""
+    picked = picked_in(typed)
+    places = [name.removeprefix("offers.") for name in problem.errors if name.startswith("offers.")]
+    return [picked[int(at)] for at in places if at.isdigit() and int(at) < len(picked)][:1]

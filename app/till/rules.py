@@ -1,6 +1,7 @@
 """What a till allows without asking anybody."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from app import money
@@ -22,8 +23,15 @@ FRAME_PIXELS = 4_000_000
 
 SERIAL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PUBLIC_ID = re.compile(r"[a-z]{3}_[0-9a-z]{1,64}")
+PICKED = "with_"
 
 
 def sale_limit_minor(currency: str) -> int:
     """The largest sale that a cashier may book alone, in minor units."""
     return int(SALE_LIMIT_BY_CURRENCY.get(currency, SALE_LIMIT) * 10 ** money.exponent(currency))
+
+
+def picked_in(form: Mapping[str, str]) -> tuple[str, ...]:
+    """The public ids of the offers that were ticked beside a purchase, in a fixed order."""
+    names = (name.removeprefix(PICKED) for name in form if name.startswith(PICKED))
+    return tuple(sorted(name for name in names if PUBLIC_ID.fullmatch(name)))

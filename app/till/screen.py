@@ -15,7 +15,8 @@ from app.cards.models import Card
 from app.counter.till_view import TillView, at_till
 from app.earning import words as earning_words
 from app.rewards import catalogue
-from app.till import choices, entries
+from app.till import bargains, choices, entries
+from app.till.bargains import SaleOffer
 from app.till.choices import Choice
 from app.till.desk import Desk
 from app.till.entries import Action, Result
@@ -63,6 +64,7 @@ class Customer:
     warning: Cue | None
     history: tuple[Action, ...]
     goods: Goods
+    offers: tuple[SaleOffer, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +125,10 @@ class Screen:
         return newest if newest is not None and newest.may_undo else None
 
 
-def customer_of(session: Session, desk: Desk, card: Card, *, language: str, now: datetime) -> Customer:
-    """The card that was opened, as this cashier may see it."""
+def customer_of(
+    session: Session, desk: Desk, card: Card, *, language: str, now: datetime, typed: Mapping[str, str]
+) -> Customer:
+    """The card that was opened, as this cashier may see it, with the offers that were ticked before."""
     view = at_till(session, card, store=desk.store, language=language, now=now)
     refusals = Refusals(session, desk, language=language, now=now)
     return Customer(
@@ -138,6 +142,7 @@ def customer_of(session: Session, desk: Desk, card: Card, *, language: str, now:
         warning=_warning(view, desk, language),
         history=entries.history_of(session, desk, card, language=language, now=now),
         goods=page.goods_of(session, desk, view, language=language, now=now),
+        offers=bargains.best_first(view, refusals, typed, language),
     )
 
 

@@ -29,7 +29,7 @@ _ACCOUNT, _MEMBERSHIP = table_of(Account).alias("collected"), table_of(ClubMembe
 NAMES = {"sqlite": "group_concat", "postgresql": "string_agg"}
 
 
-class _Together(FunctionElement[str]):
+class together(FunctionElement[str]):
     """The texts of many rows as one, with a space between them.
 
     SQLAlchemy's own for both databases writes its separator at the last moment, which a `Lookup` has left behind.
@@ -40,8 +40,8 @@ class _Together(FunctionElement[str]):
     inherit_cache = True
 
 
-@compiles(_Together)
-def _written(element: _Together, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(together)
+def _written(element: together, compiler: SQLCompiler, **options: Any) -> str:
     return f"{NAMES[compiler.dialect.name]}({compiler.process(element.clauses, **options)}, ' ')"
 
 
@@ -142,7 +142,7 @@ def clubs_of(session: Session, programme_ids: Collection[int]) -> dict[int, tupl
 def texts_of(member_id: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnElement[str]]:
     """Columns for a statement that reads a card: its units and its memberships, for `stamps_from` and `clubs_from`."""
     unit, one = _ACCOUNT.c, _MEMBERSHIP.c
-    units = select(_Together(unit.unit + "=" + cast(unit.balance, Text))).where(
+    units = select(together(unit.unit + "=" + cast(unit.balance, Text))).where(
         unit.member_id == member_id,
         unit.role == "avail",
         unit.balance > 0,
@@ -150,7 +150,7 @@ def texts_of(member_id: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnE
         (func.substr(unit.unit, 1, 6) == "stamp:") | (func.substr(unit.unit, 1, 8) == "voucher:"),
     )
     ends = cast(type_coerce(one.ends_at, BigInteger), Text)
-    clubs = select(_Together(cast(one.club_id, Text) + "=" + ends)).where(
+    clubs = select(together(cast(one.club_id, Text) + "=" + ends)).where(
         one.member_id == member_id, one.dropped_at.is_(None)
     )
     return units.scalar_subquery(), clubs.scalar_subquery()
@@ -160,7 +160,7 @@ def stamps_from(stamp_cards: Sequence[StampCardView], units: str | None) -> tupl
     """What stands on the card: every live stamp card, and others of which a reward is left."""
     if not stamp_cards:
         return ()
-    stands = {name: int(count) for name, count in _pairs(units)}
+    stands = {name: int(count) for name, count in pairs(units)}
     found = [
         Collected(
             stamp_card=one,
@@ -176,7 +176,7 @@ def clubs_from(clubs: Sequence[ClubView], rows: str | None, zone: str, now: date
     """The memberships that are not over; the last to end first."""
     by_id = {one.id: one for one in clubs}
     found = []
-    for name, ends_ms in _pairs(rows):
+    for name, ends_ms in pairs(rows):
         ends_at = datetime.fromtimestamp(int(ends_ms) / 1000, UTC)
         if ends_at > now and int(name) in by_id:
             last_on = localtime.wall_clock(ends_at - timedelta(milliseconds=1), zone).date()
@@ -215,5 +215,6 @@ def _of_card(one: Collected, language: str) -> Iterator[str]:
             yield reward
 
 
-def _pairs(told: str | None) -> list[tuple[str, str]]:
+def pairs(told: str | None) -> list[tuple[str, str]]:
+    """`a=1 b=2` as pairs."""
     return [(name, value) for name, _, value in (one.rpartition("=") for one in (told or "").split())]

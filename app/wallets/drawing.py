@@ -176,7 +176,7 @@ def draw_google(class_json: Json, object_json: Json, *, language: str = "en") ->
         rows=tuple(row for row in _google_rows(class_json, object_json, language) if row),
         details=tuple(_google_details(class_json, object_json, language)),
         barcode=_google_barcode(object_json),
-        clip=f"logo-{crc32(str(object_json.get('id', '')).encode()):08x}",
+        clip=f"logo-{crc32(str(object_json.get('id', '')).encode()):08x}-{language}",
     )
 
 
@@ -343,6 +343,12 @@ def _module(module: Json, language: str) -> Line:
     return Line(label=_localized(module, "header", language), text=_localized(module, "body", language))
 
 
+def _promotion(module: Json, language: str) -> Line:
+    """Its texts are localized alone, without a plain twin."""
+    twins = {"localizedHeader": module.get("header"), "localizedBody": module.get("body")}
+    return _module({name: text for name, text in twins.items() if text}, language)
+
+
 def _points(points: Json | None, language: str) -> Line | None:
     if not points:
         return None
@@ -362,6 +368,8 @@ def _google_details(class_json: Json, object_json: Json, language: str) -> Itera
     for holder in (object_json, class_json):
         for message in holder.get("messages", ()):
             yield _module(message, language)
+        for promotion in holder.get("valueAddedModuleData", ()):
+            yield _promotion(promotion, language)
         for module in holder.get("textModulesData", ()):
             yield _module(module, language)
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -21,8 +21,10 @@ from app.tiers.ladder import Ladder
 from app.tiers.rules import Policy
 from app.wallets import collected
 from app.wallets.collected import ClubView, StampCardView
+from app.wallets.promises import Gone, OfferView, Own, offer_view, on_card
 
 R = TypeVar("R", Store, Reward, Offer)
+NEWS_FOR = timedelta(hours=24)
 
 # made once: writing a statement anew costs more than running it
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -35,9 +37,10 @@ _PROGRAMMES = (
 _STORES = select(Store).where(Store.programme_id.in_(_IDS)).order_by(Store.id)
 _REWARDS = select(Reward).where(Reward.programme_id.in_(_IDS), shown()).order_by(Reward.points, Reward.id)
 _OPEN = select(Offer).where(Offer.programme_id.in_(_IDS), Offer.state == "live").order_by(Offer.ends_at, Offer.id)
-_OVER = select(Offer.programme_id, Offer.tier_id, Offer.starts_at).where(
+_OVER = select(Offer).where(
     Offer.programme_id.in_(_IDS),
     Offer.announce,
+    Offer.audience != "targeted",
     Offer.state.in_(("ended", "cancelled")),
     Offer.starts_at >= bindparam("since"),
     Offer.id.in_(select(Occurrence.offer_id).where(Occurrence.kind == "start", Occurrence.status == "fired")),
@@ -57,27 +60,6 @@ class TierView:
 
     def name_in(self, language: str) -> str:
         return self.texts.get(language) or self.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfferView:
-    """A live offer; `texts` is {language: {"title": …, "body": …}}, `title` and `body` stand where a language lacks."""
-
-    id: int
-    public_id: str
-    title: str
-    body: str
-    texts: Mapping[str, Mapping[str, str]]
-    starts_at: datetime
-    ends_at: datetime
-    timezone: str
-    announce: bool
-
-    def title_in(self, language: str) -> str:
-        return self.texts.get(language, {}).get("title") or self.title
-
-    def body_in(self, language: str) -> str:
-        return self.texts.get(language, {}).get("body") or self.body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,28 +133,34 @@ class ProgrammeView:
 class Facts:
     """A programme as its cards show it, as of one `revision` of it; what was read again is another.
 
-    `opened`: the offers that were opened and not yet closed, each with the tier that it is for (None: all), the soonest
-    to end first. `over`: (tier, start) of announcements that came after the oldest of these and are gone.
+    `opened`: the offers that were opened and not yet closed, the soonest to end first. `over`: announcements that came
+    after the oldest of these and are gone.
     """
 
     revision: int
     programme: ProgrammeView
-    opened: tuple[tuple[int | None, OfferView], ...]
-    over: tuple[tuple[int | None, datetime], ...]
+    opened: tuple[OfferView, ...]
+    over: tuple[Gone, ...]
 
-    def offers_for(self, tier_id: int | None, now: datetime) -> tuple[OfferView, ...]:
-        """What stands on a card of that tier at *now*; an offer whose end has come is off, closed or not."""
-        return tuple(
-            offer
-            for tier, offer in self.opened
-            if (tier is None or tier == tier_id) and offer.starts_at <= now < offer.ends_at
-        )
+    def offers_for(self, own: Own, now: datetime) -> tuple[OfferView, ...]:
+        """What stands on a card at *now*, the soonest to end for it first."""
+        if not self.opened:
+            return ()
+        found = [view for one in self.opened if (view := on_card(one, own, now)) is not None]
+        return tuple(sorted(found, key=lambda one: (one.ends_at, one.id)))
 
-    def is_news(self, latest: OfferView | None, tier_id: int | None) -> bool:
-        """Whether no later announcement for that tier has come and gone."""
-        return latest is not None and all(
-            start < latest.starts_at for tier, start in self.over if tier is None or tier == tier_id
-        )
+    def is_news(self, began_at: datetime, own: Own, now: datetime) -> bool:
+        """Whether no later announcement for that card has come and gone.
+
+        One that is live but no longer this card's, because it has left the segment, counts like one that is gone; for a
+        day nothing is made of it, since most of those it is not for never had it and some have yet to hear the first.
+        """
+        if any(one.starts_at > began_at and own.has(one.tiers, one.segment_id) for one in self.over):
+            return False
+        if now - began_at <= NEWS_FOR:
+            return True
+        later = (one for one in self.opened if one.is_told and one.starts_at > began_at)
+        return all(one.segment_id is None or one.segment_id in own.segments for one in later)
 
 
 def facts(session: Session, programme_ids: Iterable[int]) -> dict[int, Facts]:
@@ -196,26 +184,11 @@ def facts(session: Session, programme_ids: Iterable[int]) -> dict[int, Facts]:
                 stamp_cards=stamp_cards.get(row.id, ()),
                 clubs=clubs.get(row.id, ()),
             ),
-            opened=tuple((offer.tier_id, offer_view(offer)) for offer in opened[row.id]),
+            opened=tuple(offer_view(offer, row.currency) for offer in opened[row.id]),
             over=tuple(over[row.id]),
         )
         for row in rows
     }
-
-
-def offer_view(offer: Offer) -> OfferView:
-    """An offer as plain values, also one that is not live yet."""
-    return OfferView(
-        id=offer.id,
-        public_id=offer.public_id,
-        title=offer.title,
-        body=offer.body,
-        texts=offer.texts,
-        starts_at=offer.starts_at,
-        ends_at=offer.ends_at,
-        timezone=offer.timezone,
-        announce=offer.announce,
-    )
 
 
 def _by_programme(rows: Iterable[R]) -> dict[int, list[R]]:
@@ -225,14 +198,14 @@ def _by_programme(rows: Iterable[R]) -> dict[int, list[R]]:
     return found
 
 
-def _over(
-    session: Session, programme_ids: Collection[int], opened: Iterable[Offer]
-) -> dict[int, list[tuple[int | None, datetime]]]:
+def _over(session: Session, programme_ids: Collection[int], opened: Iterable[Offer]) -> dict[int, list[Gone]]:
     started = [offer.starts_at for offer in opened if offer.announce]
-    found: dict[int, list[tuple[int | None, datetime]]] = defaultdict(list)
+    found: dict[int, list[Gone]] = defaultdict(list)
     if started:
-        for row in session.execute(_OVER, {"ids": programme_ids, "since": min(started)}):
-            found[row.programme_id].append((row.tier_id, row.starts_at))
+        for row in session.scalars(_OVER, {"ids": programme_ids, "since": min(started)}):
+            view = offer_view(row)
+            gone = Gone(tiers=view.tiers, segment_id=view.segment_id, starts_at=view.starts_at)
+            found[row.programme_id].append(gone)
     return found
 
 

@@ -3,9 +3,10 @@
 Nothing here is a row. A view is read in one transaction and used after it is closed, where signing and network happen.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, select, type_coerce
@@ -21,16 +22,19 @@ from app.rewards.models import Goal
 from app.tiers import ladder as ladders
 from app.tiers import standings
 from app.vault import Vault
-from app.wallets import collected, notes
+from app.wallets import collected, messages, notes, promises
 from app.wallets import programme as shared
 from app.wallets.collected import Collected, Joined
+from app.wallets.messages import MessageView, Sent, Words
 from app.wallets.notes import Expiring, Note
-from app.wallets.programme import Facts, OfferView, ProgrammeView, RewardView, StoreView, TierView, offer_view
+from app.wallets.programme import Facts, ProgrammeView, RewardView, StoreView, TierView
+from app.wallets.promises import OfferView, Own, offer_view
 
 __all__ = [
     "CardRow",
     "CardView",
     "Facts",
+    "MessageView",
     "OfferView",
     "ProgrammeView",
     "RewardView",
@@ -50,8 +54,9 @@ class CardView:
     """Everything visible of one card at `as_of`.
 
     `short_name` is all that is said of the person ("Ayşe Y."), empty once erased. `offers` are live, the soonest to end
-    first; `latest` is the announced one that started last, or None, and `latest_is_news` is False once a later
-    announcement has come and gone: going back to the older one is not worth a sound. `next_tier` is None at the top.
+    first; `latest` is the announced one that started last, or None, and `message` what a campaign said last. What of
+    both is newer is the news; `latest_is_news` is False where it may not sound, and once something later has come and
+    gone: going back to the older one is not worth a sound. `next_tier` is None at the top.
 
     `valid_to` is the last day of the tier shown, None if it has none. `to_keep`: what is missing of the metric to keep
     `earned_tier` by `keep_by`; what counts for the next tier does so until `next_by`. `expiring`: the points that are
@@ -90,6 +95,14 @@ class CardView:
     money_minor: int = 0
     stamps: tuple[Collected, ...] = ()
     clubs: tuple[Joined, ...] = ()
+    message: MessageView | None = None
+
+    @property
+    def told(self) -> MessageView | None:
+        """The message, where it is newer than what the offers announce."""
+        if self.message is None or (self.latest is not None and self.latest.starts_at > self.message.starts_at):
+            return None
+        return self.message
 
     @property
     def today(self) -> date:
@@ -114,6 +127,11 @@ class CardView:
         """The same card with other live offers: how a preview shows what is not live yet."""
         ordered = tuple(sorted(offers, key=lambda offer: (offer.ends_at, offer.id)))
         return replace(self, offers=ordered, latest=_latest(ordered), latest_is_news=True)
+
+    def with_message(self, message: MessageView) -> "CardView":
+        """The same card with a message as its news, for a preview."""
+        earlier = [replace(one, announce=False) for one in self.offers]
+        return replace(self.with_offers(earlier), message=message, latest_is_news=message.alert)
 
 
 class CardRow(NamedTuple):
@@ -143,12 +161,31 @@ class CardRow(NamedTuple):
     money: int | None
     stamps: str | None
     clubs: str | None
+    segments: str | None
+    grants: str | None
+    uses: str | None
+    message_text_id: int | None
+    message_run_id: int | None
+    message_starts_ms: int | None
+    message_ends_ms: int | None
+    message_alert: bool | None
+    message_numbers: str | None
+
+    @property
+    def own(self) -> Own:
+        """What decides which offers stand on the card."""
+        return promises.own_of(self.tier_id, self.segments, self.grants, self.uses)
+
+    @property
+    def message(self) -> Sent | None:
+        return messages.sent(*self[-6:])
 
     @property
     def modified_at(self) -> datetime:
         return datetime.fromtimestamp(self.modified_ms / 1000, UTC)
 
 
+NO_WORDS: Mapping[int, Words] = MappingProxyType({})
 _PURSE = aliased(Account)
 _MONEY = (
     select(_PURSE.balance)
@@ -169,10 +206,12 @@ def cards_by(*conditions: Any) -> Select[*tuple[Any, ...]]:
             *standings.texts_of(table_of(Card).c.id), _GOAL,
             expiry.soonest(table_of(Account).c.id), Card.kind, _MONEY,
             *collected.texts_of(table_of(Card).c.member_id),
+            *promises.texts_of(table_of(Card).c.id, table_of(Card).c.programme_id), *messages.columns(),
         )
         .join(Programme, Programme.id == Card.programme_id)
         .join(Member, Member.id == Card.member_id)
         .outerjoin(Account, available)
+        .outerjoin(messages.TABLE, messages.TABLE.c.card_id == Card.id)
         .where(*conditions)
     )  # fmt: skip
 
@@ -191,8 +230,9 @@ def card_views(session: Session, card_ids: Iterable[int], now: datetime) -> dict
     if not rows:
         return {}
     programmes = shared.facts(session, {row.programme_id for row in rows})
+    words = messages.words_of(session, {row.message_text_id for row in rows if row.message_text_id is not None})
     vault: Vault = session.info["vault"]
-    return {row.card_id: draw(row, programmes[row.programme_id], vault=vault, now=now) for row in rows}
+    return {row.card_id: draw(row, programmes[row.programme_id], words=words, vault=vault, now=now) for row in rows}
 
 
 def programme_views(session: Session, programme_ids: Iterable[int]) -> dict[int, ProgrammeView]:
@@ -200,13 +240,16 @@ def programme_views(session: Session, programme_ids: Iterable[int]) -> dict[int,
     return {key: found.programme for key, found in shared.facts(session, programme_ids).items()}
 
 
-def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView:
-    """Join what is the card's own and what its programme's cards share."""
+def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime, words: Mapping[int, Words] = NO_WORDS) -> CardView:
+    """Join what is the card's own and what its programme's cards share. *words*: those of its message, by their id."""
     programme = facts.programme
     tier = next((tier for tier in programme.tiers if tier.id == row.tier_id), None)
     position = tier.position if tier else -1
-    live = facts.offers_for(row.tier_id, now) if row.status == "active" else ()
+    is_valid, own = row.status == "active", row.own if facts.opened else promises.NOTHING
+    live = facts.offers_for(own, now) if is_valid else ()
+    name = people.opened(vault, row.sealed).name
     latest = _latest(live)
+    message = _message(row, words, programme, name, now) if is_valid else None
     drawn = CardView(
         card_id=row.card_id,
         member_id=row.member_id,
@@ -218,7 +261,7 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         modified_at=row.modified_at,
         as_of=now,
         language=row.language,
-        short_name=people.short_name(people.opened(vault, row.sealed).name),
+        short_name=people.short_name(name),
         balance=row.balance or 0,
         qualifying_minor=row.qualifying_minor,
         programme=programme,
@@ -228,7 +271,8 @@ def draw(row: CardRow, facts: Facts, *, vault: Vault, now: datetime) -> CardView
         ),
         offers=live,
         latest=latest,
-        latest_is_news=facts.is_news(latest, row.tier_id),
+        latest_is_news=_is_news(row, latest, message, facts, own, now),
+        message=message,
         goal=next((one for one in programme.rewards if one.id == row.goal_reward_id), None),
         expiring=_expiring(row, programme, now),
         kind=row.kind,
@@ -244,7 +288,7 @@ def _of_money(view: CardView) -> CardView:
     """A gift card: whoever holds it is no member, so nothing is said of levels, points or offers."""
     return replace(
         view, tier=None, next_tier=None, offers=(), latest=None, latest_is_news=False, goal=None, expiring=None,
-        valid_to=None, earned_tier=None, to_keep=None, keep_by=None, next_by=None, stamps=(), clubs=(),
+        message=None, valid_to=None, earned_tier=None, to_keep=None, keep_by=None, next_by=None, stamps=(), clubs=(),
     )  # fmt: skip
 
 
@@ -273,5 +317,27 @@ def _expiring(row: CardRow, programme: ProgrammeView, now: datetime) -> Expiring
 
 
 def _latest(offers: Sequence[OfferView]) -> OfferView | None:
-    announced = [offer for offer in offers if offer.announce]
+    announced = [offer for offer in offers if offer.is_told]
     return max(announced, key=lambda offer: (offer.starts_at, offer.id), default=None)
+
+
+def _message(
+    row: CardRow, words: Mapping[int, Words], programme: ProgrammeView, name: str, now: datetime
+) -> MessageView | None:
+    found = row.message
+    if found is None or found.text_id not in words or not found.starts_at <= now < found.ends_at:
+        return None
+    return messages.drawn(found, words[found.text_id], name=name, language=row.language, zone=programme.timezone)
+
+
+def _is_news(
+    row: CardRow, latest: OfferView | None, message: MessageView | None, facts: Facts, own: Own, now: datetime
+) -> bool:
+    """Whether what stands as the news of a card is worth a sound."""
+    if message is not None and (latest is None or message.starts_at >= latest.starts_at):
+        return message.alert and facts.is_news(message.starts_at, own, now)
+    if latest is None:
+        return False
+    later = row.message
+    gone = later is not None and later.starts_at >= latest.starts_at and later.ends_at <= now
+    return not gone and facts.is_news(latest.starts_at, own, now)

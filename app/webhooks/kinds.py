@@ -6,6 +6,7 @@ CARD_UNINSTALLED = "card.uninstalled"
 CARD_UPDATED = "card.updated"
 TRANSACTION_CREATED = "transaction.created"
 OFFER_REDEEMED = "offer.redeemed"
+OFFER_BUDGET = "offer.budget"
 CAMPAIGN_FINISHED = "campaign.finished"
 ALARM_RAISED = "alarm.raised"
 ALARM_CLEARED = "alarm.cleared"
@@ -18,6 +19,7 @@ OF_PROGRAMME = (
     CARD_UPDATED,
     TRANSACTION_CREATED,
     OFFER_REDEEMED,
+    OFFER_BUDGET,
     CAMPAIGN_FINISHED,
 )
 OF_INSTALLATION = (ALARM_RAISED, ALARM_CLEARED)

@@ -253,7 +253,13 @@ def test_customers_read_their_language(client: FlaskClient, world: World, card: 
     ("role", "addresses"),
     [
         ("cashier", ("/till", "/till/cards/{serial}", "/account")),
-        ("marketer", ("/marketing", "/marketing/offers/new", "/marketing/offers/{offer}", "/account")),
+        (
+            "marketer",
+            (
+                "/marketing", "/marketing/offers/new", "/marketing/offers/{offer}", "/account", "/marketing/campaigns",
+                "/marketing/campaigns/new", "/marketing/calendar", "/marketing/settings",
+            ),
+        ),
         (
             "owner",
             (

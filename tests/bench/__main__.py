@@ -13,7 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import apns, earning, fanout, passkit, sales, scale, scan, signing, tiers, tills, verify
+from tests.bench import (
+    apns,
+    campaigns,
+    earning,
+    fanout,
+    passkit,
+    reports,
+    sales,
+    scale,
+    scan,
+    segments,
+    signing,
+    tiers,
+    tills,
+    verify,
+)
 from tests.journeys.stage import stage
 
 
@@ -34,9 +49,12 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "tills": ("Earning at the till", tills.run),
     "earning": ("A purchase by many rules, and in a ledger of a million entries", earning.run),
     "scan": ("From a scan to the member on the screen", scan.run),
+    "segments": ("Counting who fits rules among 1,000,000 members", segments.run),
     "tiers": ("Judging the tiers of 100,000 members", tiers.run),
     "verify": ("Verifying a ledger of a million entries", verify.run),
+    "reports": ("Building the reports of a year, and reading them", reports.run),
     "herd": ("The phones' web service", passkit.run),
+    "campaigns": ("Planning and sending a campaign to a million people", campaigns.run),
     "scale": ("A campaign, what a till feels of it, and what size does", scale.run),
 }
 

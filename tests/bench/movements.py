@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -44,6 +44,15 @@ class _Shopper:
     hash: str = chain.GENESIS
     balance: int = 0
     lots: list[list[Any]] = field(default_factory=list)
+    store_id: int | None = None
+
+
+class _Times(NamedTuple):
+    """When movements happen, and where."""
+
+    began_ms: int
+    step_ms: int
+    stores: Sequence[int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +94,20 @@ class _Rows:
                 copy.write_row(row)
 
 
-def write(database: Database, programme_id: int, *, entries: int, now: datetime) -> None:
-    """Let the members of a programme, who never moved a point, do *entries* movements in turn, the last just now."""
+def write(
+    database: Database, programme_id: int, *, entries: int, now: datetime, step_ms: int = 1, stores: Sequence[int] = ()
+) -> None:
+    """Let the members of a programme, who never moved a point, do *entries* movements in turn, the last just now.
+
+    One every *step_ms*, at one of the *stores* after the other.
+    """
     if database.is_sqlite:
         quickly(database)
     with database.unit_of_work() as session:
         if not database.is_sqlite:
             session.execute(text("SET LOCAL statement_timeout = 0"))
         triggers = _without_triggers(session)
-        _move(session, programme_id, entries, milliseconds(now) - entries)
+        _move(session, programme_id, entries, _Times(milliseconds(now) - entries * step_ms, step_ms, stores or (None,)))
         for statement in triggers:
             session.execute(text(statement.replace(":", r"\:")))
     database.close()
@@ -112,7 +126,7 @@ def _without_triggers(session: Session) -> list[str]:
     return [sql for _name, sql in found]
 
 
-def _move(session: Session, programme_id: int, entries: int, began_ms: int) -> None:
+def _move(session: Session, programme_id: int, entries: int, times: _Times) -> None:
     shoppers = list(_shoppers(session, programme_id))
     till = _till(session, programme_id)
     rows, dice = _Rows(session), random.Random(SEED)
@@ -120,7 +134,8 @@ def _move(session: Session, programme_id: int, entries: int, began_ms: int) -> N
     kept: list[list[Any]] = []
     for number in range(entries):
         shopper = shoppers[number % len(shoppers)]
-        at, points = began_ms + number, dice.randint(1, 60)
+        at, points = times.began_ms + number * times.step_ms, dice.randint(1, 60)
+        shopper.store_id = times.stores[number % len(times.stores)]
         if shopper.balance >= points and dice.random() < 0.25:
             _spend(rows, till, shopper, points, at)
         else:
@@ -172,9 +187,9 @@ def _write(
     shopper.balance += points
     amount = points * 1_000 if kind == "earn" else None
     stored = (
-        entry_id, till.programme_id, shopper.card_id, kind, POINTS, points, amount, "TRY" if amount else None, None,
-        "staff:stf_bench", "till", None, None, None, None, None, None, None, "", '["base"]', shopper.version, at, at,
-        shopper.seq,
+        entry_id, till.programme_id, shopper.card_id, kind, POINTS, points, amount, "TRY" if amount else None,
+        shopper.store_id, "staff:stf_bench", "till", None, None, None, None, None, None, None, "", '["base"]',
+        shopper.version, at, at, shopper.seq,
     )  # fmt: skip
     shopper.hash = chain.digest_of(shopper.hash, stored, legs, lines)
     for account, moved in legs:

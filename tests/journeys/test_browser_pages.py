@@ -55,7 +55,13 @@ def places(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                     *(f"{running.base}/till", f"{running.base}/till/cards/{serial}", f"{running.base}/account"),
                     *(f"{running.base}/till/offline", f"{running.base}/till/conflicts"),
                 ],
-                "marketer": [f"{running.base}/marketing", f"{running.base}/marketing/offers/new"],
+                "marketer": [
+                    f"{running.base}/marketing{page}"
+                    for page in (
+                        *("", "/campaigns", "/campaigns/new", "/calendar", "/calendar?view=week", "/settings"),
+                        *("/offers", "/offers/new", "/segments", "/segments/new", "/reports", "/pilots"),
+                    )
+                ],
                 "owner": [
                     f"{running.base}/admin{page}"
                     for page in (
@@ -151,7 +157,7 @@ def walk(page: Page, address: str) -> list[str]:
 def walk_on(page: Page) -> list[str]:
     walk = page.evaluate_handle(WALK)
     stops = int(page.evaluate("walk => walk.waiting()", walk))
-    stops += STOPS_IN_A_DATE * page.locator("[type=datetime-local]").count()
+    stops += STOPS_IN_A_DATE * page.locator("[type=datetime-local], [type=date], [type=time]").count()
     said: list[str] = []
     for _ in range(stops + 4):
         page.keyboard.press("Tab")

@@ -8,7 +8,9 @@
   };
   // What a focused field lights up may be the field itself or what stands around it.
   const looks = (node) => [node, node.parentElement].map(look).join();
-  const inert = (node) => node.tabIndex < 0 || node.closest("[inert]") || !node.checkVisibility({ checkVisibilityCSS: true });
+  // of a group of radio buttons Tab comes to the chosen one, and arrows go on from there
+  const isArrows = (node) => node.type === "radio" && !node.checked && [...document.getElementsByName(node.name)].some((one) => one.checked && one.form === node.form);
+  const inert = (node) => node.tabIndex < 0 || isArrows(node) || node.closest("[inert]") || !node.checkVisibility({ checkVisibilityCSS: true });
   document.activeElement?.blur();
   window.scrollTo(0, 0);
   const waiting = new Map([...document.querySelectorAll(STOPS)].filter((node) => !inert(node)).map((node) => [node, looks(node)]));

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.cards import service as cards
 from app.cards.design import Design
 from app.cards.models import Asset, Card, Programme
+from app.cards.ranges import Audience
 from app.delivery import reach
 from app.wallets import view as views
 from app.wallets.view import CardView, ProgrammeView, TierView
@@ -58,7 +59,7 @@ def read(session: Session, programme: Programme, *, now: datetime) -> Subject:
 
 
 def _reach(session: Session, programme_id: int) -> Reach:
-    held = reach.wallets(session, reach.crowd(session, programme_id, None))
+    held = reach.wallets(session, reach.crowd(session, Audience(programme_id=programme_id)))
     return Reach(cards=held.cards, wallets=held.apple_phones + held.google_cards)
 
 

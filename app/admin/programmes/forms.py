@@ -20,6 +20,7 @@ class StoreForm:
     timezone: str | None
     latitude: float | None
     longitude: float | None
+    region: str
 
     @classmethod
     def parse(cls, form: Mapping[str, str]) -> "StoreForm":
@@ -28,7 +29,9 @@ class StoreForm:
         degrees = {name: _degrees(form.get(name, ""), name, errors) for name in ("latitude", "longitude")}
         if errors:
             raise Unprocessable("invalid_store", " ".join(errors.values()), errors=errors)
-        return cls(name=_line(form, "name"), timezone=_line(form, "timezone") or None, **degrees)
+        return cls(
+            name=_line(form, "name"), timezone=_line(form, "timezone") or None, region=_line(form, "region"), **degrees
+        )
 
 
 def draft(form: Mapping[str, str]) -> ProgrammeDraft:

@@ -119,7 +119,7 @@ def add_store(slug: str) -> AnyResponse:
             row = writing.get_one(Programme, programme.id, with_for_update=True)
             store = programmes.create_store(
                 writing, row, name=form.name, timezone=form.timezone, latitude=form.latitude,
-                longitude=form.longitude, now=parts.clock(),
+                longitude=form.longitude, region=form.region, now=parts.clock(),
             )  # fmt: skip
             after = {"store": store.public_id, "name": store.name, "timezone": store.timezone}
             _note(writing, row, "store_created", after=after)
@@ -129,6 +129,20 @@ def add_store(slug: str) -> AnyResponse:
         errors = words.field_errors(problem, forms.words_for_store())
         return _stores_page(programme, errors, request.form, status=problem.status)
     flash(gettext("%(name)s is added.", name=store.name), "good")
+    return redirect(url_for("admin_programmes.stores", slug=slug), code=303)
+
+
+@blueprint.post("/<slug>/stores/regions")
+@requires(*rules.ADMIN)
+def set_regions(slug: str) -> AnyResponse:
+    """Say of every store in which region it lies."""
+    parts, programme = world(), _programme(slug)
+    try:
+        with parts.database.unit_of_work() as writing:
+            _set_regions(writing, writing.get_one(Programme, programme.id))
+    except Unprocessable as problem:
+        return _stores_page(programme, words.field_errors(problem, {}), request.form, status=problem.status)
+    flash(gettext("The regions are saved."), "good")
     return redirect(url_for("admin_programmes.stores", slug=slug), code=303)
 
 
@@ -178,6 +192,21 @@ def _overview(programme: Programme) -> AnyResponse:
         language=NAMES.get(programme.language, programme.language), base_url=world().settings.base_url,
         next_status=NEXT_STATUS[programme.status],
     )  # fmt: skip
+
+
+def _set_regions(writing: Session, programme: Programme) -> None:
+    """Write every region that was typed, or none if one is refused."""
+    errors: dict[str, str] = {}
+    for store in writing.scalars(select(Store).where(Store.programme_id == programme.id).order_by(Store.id)):
+        field, before = f"region.{store.public_id}", store.region
+        try:
+            if programmes.set_region(writing, store, request.form.get(field, before)):
+                change = {"store": store.public_id, "region": store.region}
+                _note(writing, programme, "store_region_set", before={"region": before}, after=change)
+        except Unprocessable as problem:
+            errors[field] = problem.public
+    if errors:
+        raise Unprocessable("invalid_store", next(iter(errors.values())), errors=errors)
 
 
 def _stores_page(programme: Programme, errors: dict[str, str], typed: object, *, status: int = 200) -> AnyResponse:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from app import localtime
@@ -124,6 +124,16 @@ def rule_of(form: Mapping[str, str], kind: str, *, stores: Iterable[str], tiers:
     if kind in {"multiplier", "bonus"} and form.get("no_end"):
         rule["no_end"] = True
     return rule
+
+
+def double_day(day: str, name: str) -> dict[str, str]:
+    """The form of a rule that doubles points on one day; nothing for what is no day."""
+    try:
+        on = date.fromisoformat(day).isoformat()
+    except ValueError:
+        return {}
+    where = "when.windows.0"
+    return {"kind": "multiplier", "name": name, "factor": "2", f"{where}.first_on": on, f"{where}.last_on": on}
 
 
 def settings_of(form: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Any]:

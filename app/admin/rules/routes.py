@@ -29,6 +29,7 @@ from app.earning.rules import RuleSet
 from app.earning.sentences import Speaker
 from app.errors import AppError, NotFound, Unprocessable
 from app.i18n import page_language
+from app.segments import service as segments
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
 from app.web import world
@@ -117,11 +118,13 @@ def version(slug: str, number: int) -> AnyResponse:
 @blueprint.get("/draft")
 @requires(*rules.ADMIN)
 def new_draft(slug: str) -> AnyResponse:
-    """A draft that begins as the last version, or as the one that is asked for."""
+    """A draft that begins as the last version, or as the one that is asked for; with a day of double points to add."""
     subject = _subject(slug)
     asked = request.args.get("from", type=int)
     start = next((one for one in subject.versions if one.number == asked), subject.versions[0])
     draft = Draft(rules=service.raw(start), based_on=subject.versions[0].number)
+    if double := forms.double_day(request.args.get("double_on", ""), gettext("Double points")):
+        return _rule_page(subject, draft, None, double, {})
     return _workbench(subject, draft, Page())
 
 
@@ -289,9 +292,14 @@ def _read(reading: Session, programme: Programme, now: datetime) -> Subject:
     return Subject(
         programme=programme,
         known=receipts.known(reading, programme),
-        speaker=Speaker(page_language(), programme.currency, stores | clubs.segment_names(reading, programme.id)),
+        speaker=Speaker(page_language(), programme.currency, _names(reading, programme, stores)),
         now=now,
         versions=service.published(reading, programme),
         holding=service.holding(reading, programme, now=now),
         stores=sorted(stores.items(), key=lambda one: one[1]),
     )
+
+
+def _names(reading: Session, programme: Programme, stores: dict[str, str]) -> dict[str, str]:
+    """What rules name by ids, as people call it."""
+    return stores | clubs.segment_names(reading, programme.id) | segments.names(reading, programme.id)

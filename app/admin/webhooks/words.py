@@ -15,6 +15,7 @@ def kind(name: str) -> str:
         kinds.CARD_UPDATED: gettext("A card changes"),
         kinds.TRANSACTION_CREATED: gettext("Points move"),
         kinds.OFFER_REDEEMED: gettext("An offer is used"),
+        kinds.OFFER_BUDGET: gettext("Most of an offer's budget is used"),
         kinds.CAMPAIGN_FINISHED: gettext("A change for many cards is over"),
         kinds.ALARM_RAISED: gettext("An alarm begins"),
         kinds.ALARM_CLEARED: gettext("An alarm is over"),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.cards import programmes
 from app.cards.models import Card, Member, Programme, Store, Tier
-from app.commands.sample import members, shop, today
+from app.commands.sample import members, shop, telling, today
 from app.commands.sample.members import Town
 from app.coupons import batches, exchange
 from app.coupons.models import Coupon
@@ -54,6 +54,7 @@ def fill(session: Session, passwords: Mapping[str, str], *, now: datetime) -> No
     cards = members.enrol(session, town)
     today.happen(session, town, cards, rewards, club)
     _offers(session, programme, now)
+    telling.begin(session, programme, now=now)
 
 
 def begin(session: Session) -> Begin:

@@ -29,6 +29,7 @@ STAFF = (
     ("cashier@demo.example", "cashier", "Ece Kaya"),
     ("support@demo.example", "support", "Rini Wijaya"),
     ("marketer@demo.example", "marketer", "Bima Pratama"),
+    ("approver@demo.example", "approver", "Leyla Arslan"),
 )
 AT_A_STORE = ("manager", "cashier")
 CLUB = "tasting-club"

@@ -14,11 +14,12 @@ from app.cards import service as cards
 from app.cards.models import Card, Programme
 from app.counter import lasting, leaving
 from app.enrolment import export, pages, remembered, stamped
+from app.enrolment.card import wishes
 from app.enrolment.card.history import history
-from app.errors import AppError, Conflict, NotFound
+from app.enrolment.card.wishes import Refused
+from app.errors import AppError, Conflict, NotFound, Unprocessable
 from app.ledger import service as ledger
 from app.ledger.held import POINTS
-from app.outbox.service import Lane
 from app.value import service as value
 from app.wallets import notes
 from app.wallets.apple.add import signed_pass_by_link
@@ -44,6 +45,11 @@ class WalletButton:
 
 @blueprint.get("/c/<link>")
 def my_card(link: str) -> Answer:
+    return _page(link)
+
+
+def _page(link: str, *, refused: Refused | None = None) -> Answer:
+    """The card's page; with what was sent of its form and why that was not kept, if it was refused."""
     now = world().clock()
     with world().database.reading() as db:
         card = _card(db, link)
@@ -58,7 +64,7 @@ def my_card(link: str) -> Answer:
         stamp_cards = stamped.stamp_lines(db, card, language, now=now)
         clubs = stamped.club_lines(db, card, language, now=now)
         gates = stamped.gate_lines(db, card, language, now=now)
-        consent = card.member.marketing_consent
+        wish = wishes.shown(db, card, language, refused)
         ladder = lasting.ladder(db, card.member_id, POINTS, card.programme.timezone)
         owed = ledger.deficit_of(db, card.member_id)
     with force_locale(language):
@@ -77,6 +83,7 @@ def my_card(link: str) -> Answer:
             next_tier=pages.next_tier(view, language),
             level=notes.level_lines(view, language),
             offers=pages.offers(view, language),
+            message=pages.message(view),
             rewards=pages.rewards(view, language) if view.kind != "gift" else [],
             history=past.lines,
             older=past.before,
@@ -89,12 +96,13 @@ def my_card(link: str) -> Answer:
             ],
             never_expiring=pages.number(ladder.never, language) if ladder.never else "",
             owed=pages.number(owed, language) if owed else "",
-            consent=consent,
+            wish=wish,
+            wish_errors={name: i18n.translate(message) for name, message in wish.errors.items()},
             is_new=request.args.get("new") == "1",
             saved=request.args.get("saved") == "1",
             buttons=_buttons(view),
         )
-    return _private(Response(text, mimetype="text/html"))
+    return _private(Response(text, 422 if refused else 200, mimetype="text/html"))
 
 
 @blueprint.get("/c/<link>.pkpass")
@@ -115,20 +123,22 @@ def google_link(link: str) -> Answer:
     return _private(redirect(save_url(world(), card_id), 302))
 
 
+@blueprint.get("/c/<link>/preferences")
+def to_preferences(link: str) -> Answer:
+    return _private(redirect(f"/c/{link}#preferences", 302))
+
+
 @blueprint.post("/c/<link>/preferences")
 def preferences(link: str) -> Answer:
-    now = world().clock()
-    wanted = request.form.get("language", "")
-    consent = request.form.get("consent") == "yes"
-    with world().database.unit_of_work() as db:
-        card = _card(db, link)
-        member = card.member
-        if wanted in i18n.LANGUAGES and wanted != member.language:
-            member.language = wanted
-            cards.touch(db, card, lane=Lane.NORMAL, now=now)
-        if consent != member.marketing_consent:
-            cards.set_consent(db, member, granted=consent, source="page", now=now)
-        language = member.language
+    now, form = world().clock(), request.form
+    try:
+        with world().database.unit_of_work() as db:
+            card = cards.lock(db, _card(db, link).id)
+            db.refresh(card.member)
+            wishes.save(db, card, form, address=request.remote_addr or "", now=now)
+            language = card.member.language
+    except (Unprocessable, Conflict) as refusal:
+        return _page(link, refused=wishes.refused_by(form, refusal))
     answer = redirect(f"/c/{link}?saved=1#preferences", 303)
     answer.set_cookie("lang", language, max_age=remembered.KEPT_S, samesite="Lax", secure=world().settings.secure)
     return _private(answer)

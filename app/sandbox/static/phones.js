@@ -7,6 +7,7 @@ const POLL_MS = 2000;
 const BANNER_MS = 6000;
 const SHOW_CARD_MS = 1600;
 const SHORT = 30;
+const LONG = 90;
 const NAMES = { apple: "iPhone", google: "Android" };
 
 let state = null;
@@ -207,12 +208,17 @@ function drawStories() {
     "Nothing yet. Every request between the phones and the shop appears here, in words.")]);
 }
 
+// the back of a card changes by whole paragraphs: their beginnings say enough
+function told(text) {
+  return text.split(" → ").map((part) => (part.length > LONG ? `${part.slice(0, LONG)} …` : part)).join(" → ");
+}
+
 function storyItem(story) {
   const steps = story.steps.flatMap((step, index) => [
     index ? "\u00a0" : null,
     index ? h("span", { class: "arrow", "aria-label": "then" }, "→") : null,
     index ? " " : null,
-    h("span", { class: `step${step.bad ? " is-bad" : ""}${/ → /.test(step.text) ? " is-change" : ""}${step.text.length < SHORT ? " is-short" : ""}` }, step.bad ? `⚠ ${step.text}` : step.text),
+    h("span", { class: `step${step.bad ? " is-bad" : ""}${/ → /.test(step.text) ? " is-change" : ""}${step.text.length < SHORT ? " is-short" : ""}` }, step.bad ? `⚠ ${step.text}` : told(step.text)),
   ]);
   return h("li", { class: "story", "data-key": `${story.name}${story.number}` },
     h("span", { class: `who who-${story.name}` }, NAMES[story.name]),

@@ -48,10 +48,11 @@ def proposed(session: Session, desk: Desk, serial: str, form: EarnForm, *, langu
     if card.kind != "bearer":
         return None
     currency = desk.programme.currency
-    sale = Sale(amount_minor=form.amount, currency=currency, receipt=form.receipt, store=desk.store)
+    sale = Sale(amount_minor=form.amount, currency=currency, receipt=form.receipt, store=desk.store,
+                offers=form.offers)  # fmt: skip
     priced = sales.quote(session, card, sale, now=now)
-    off = priced.quote.discount_minor
-    told = [one for one in priced.reasons if one["code"] not in {"base", "discount"}]
+    off = priced.off_minor
+    told = [one for one in priced.reasons if one["code"] not in {"base", "discount", "offer"}]
     return Deal(
         off=money.shown(off, currency, language) if off else "",
         to_pay=money.shown(priced.paid_minor, currency, language),
@@ -79,7 +80,7 @@ def _of_sale(entry: Entry, language: str) -> Deal | None:
 
 
 def _off_minor(reason: Any) -> int:
-    is_discount = isinstance(reason, Mapping) and reason.get("code") == "discount"
+    is_discount = isinstance(reason, Mapping) and reason.get("code") in ("discount", "offer")
     return int(reason.get("off_minor", 0)) if is_discount else 0
 
 

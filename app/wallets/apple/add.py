@@ -17,7 +17,7 @@ from app.cards import service as cards
 from app.cards.models import Card
 from app.errors import Busy, NotFound, Sentence
 from app.lookup import Lookup, Row
-from app.wallets.apple import face, issues
+from app.wallets.apple import face, issues, stencil
 from app.wallets.apple.access import pass_token
 from app.wallets.apple.artwork import Look
 from app.wallets.apple.identities import Credential
@@ -81,14 +81,13 @@ def issue(world: World, row: CardRow, token: str) -> SignedPass:
     programme = facts.programme
     credential = kept.credential(programme.pass_type_identifier, programme.team_identifier, now)
     # Everything that can change the archive. A version covers nearly all; an offer that has just gone live shows at
-    # once on cards that the bulk change has not reached yet, so revision and live offers are named too.
-    live = tuple(offer.id for offer in facts.offers_for(row.tier_id, now))
-    key = (row.card_id, row.version, row.language, facts.revision, live, credential.fingerprint)
+    # once on cards that the bulk change has not reached yet, so revision and what stands on the card are named too.
+    key = (row.card_id, row.version, row.language, facts.revision, credential.fingerprint, *_standing(row, facts, now))
     archive = kept.archives.get(key)
     if archive is None:
-        view = draw(row, facts, vault=world.vault, now=now)
-        artwork, stencil = _kind(world, row, facts, view)
-        archive = artwork.local, _signed(world, artwork, stencil.fill(own(row, view, token)), credential, now)
+        view = draw(row, facts, words=kept.words.get(row.message_text_id), vault=world.vault, now=now)
+        artwork, pattern = _kind(world, row, facts, view)
+        archive = artwork.local, _signed(world, artwork, pattern.fill(own(row, view, token)), credential, now)
         kept.archives.put(key, archive)
     return SignedPass(
         content=archive[0] + archive[1],
@@ -138,6 +137,16 @@ def _found(world: World, row: Row | None) -> SignedPass:
     with issuer(world).places:
         found = CardRow._make(row)
         return issue(world, found, pass_token(world, found.pass_type_identifier, found.serial))
+
+
+def _standing(row: CardRow, facts: Facts, now: datetime) -> tuple[object, ...]:
+    """The offers and the message that stand on a card at *now*."""
+    if not facts.opened and row.message_text_id is None:
+        return ()
+    offers = tuple(stencil.face_of(offer, now) for offer in facts.offers_for(row.own, now))
+    message = row.message
+    is_told = message is not None and message.starts_at <= now < message.ends_at
+    return offers, (message.text_id, message.starts_ms) if message is not None and is_told else None
 
 
 def _kind(world: World, row: CardRow, facts: Facts, view: CardView) -> tuple[Artwork, Stencil]:

@@ -6,11 +6,8 @@ new values by them; a field whose news is worth a sound carries a change message
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
-
-from babel.dates import format_date, format_time
 
 from app import money
 from app.cards import codes
@@ -18,7 +15,7 @@ from app.cards.design import readable_on
 from app.i18n import nearest, text
 from app.wallets import notes
 from app.wallets.notes import NEAR
-from app.wallets.view import CardView, OfferView
+from app.wallets.view import CardView, MessageView, OfferView
 from passes.apple.model import Barcode, Colour, DataDetector, DateStyle, Field, Location, StoreCard
 
 FRONT = (notes.STAMPS, NEAR)
@@ -168,17 +165,30 @@ def _auxiliary(view: CardView) -> Iterator[Field]:
     if not view.offers:
         yield from _expiry(view)
         return
-    offer = view.latest or view.offers[0]
+    offer = _foremost(view)
     title = shortened(offer.title_in(view.language), OFFER_CHARACTERS)
-    yield Field(key="offer", label=text(view.language, "Offer"), value=title)
+    yield Field(key="offer", label=text(view.language, _cue(offer, view)), value=title)
     yield Field(
         key="offer-ends",
         label=text(view.language, "Until"),
-        value=_shown_end(offer),
+        value=offer.shown_end,
         date_style=DateStyle.SHORT,
         time_style=DateStyle.SHORT,
         ignores_time_zone=True,
     )
+
+
+def _foremost(view: CardView) -> OfferView:
+    """The offer on the front: the latest announced, or the soonest to end, of those that can still be used."""
+    usable = [one for one in view.offers if not one.is_used_up] or list(view.offers)
+    return next((one for one in usable if view.latest is not None and one.id == view.latest.id), usable[0])
+
+
+def _cue(offer: OfferView, view: CardView) -> str:
+    """What stands over an offer; a changed label makes no sound."""
+    if offer.is_used_up:
+        return "Already used"
+    return "Last day" if offer.is_last_day(view.as_of) else "Offer"
 
 
 def _expiry(view: CardView) -> Iterator[Field]:
@@ -195,6 +205,8 @@ def _back(view: CardView, base_url: str) -> Iterator[Field]:
         yield _linked("page", text(language, "Your card, history and settings"), f"{base_url}/c/{view.link}")
     elif view.status != "erased":
         yield _latest(view)
+        if view.message is not None:
+            yield Field(key="message", label=text(language, "Message"), value=message_text(view.message))
         yield _paragraph(
             "offers", text(language, "Offers"), "\n\n".join(_offer_lines(view)) or text(language, "None now")
         )
@@ -225,35 +237,44 @@ def _back(view: CardView, base_url: str) -> Iterator[Field]:
 def _latest(view: CardView) -> Field:
     """Always there, so that the phone has an old value to compare with: news sounds, its end does not."""
     language, label = view.language, text(view.language, "Latest")
-    if view.latest is None:
+    if view.told is not None:
+        line = view.told.line
+    elif view.latest is not None:
+        end = view.latest.until_in(language)
+        line = text(language, "%(title)s – until %(end)s", title=view.latest.title_in(language), end=end)
+    else:
         return Field(key="latest", label=label, value=text(language, "No news at the moment"))
-    line = text(
-        language, "%(title)s – until %(end)s", title=view.latest.title_in(language), end=until(view.latest, language)
-    )
     return Field(key="latest", label=label, value=line, change_message="%@" if view.latest_is_news else None)
 
 
+def message_text(message: MessageView) -> str:
+    """A message in full."""
+    return shortened("\n".join(part for part in (message.title, message.body) if part), BACK_CHARACTERS)
+
+
+def offer_lines(offer: OfferView, language: str, now: datetime) -> list[str]:
+    """What is said of an offer beside its title: used or on its last day, its words, what it gives, when it holds."""
+    cue = "Already used" if offer.is_used_up else "Last day" if offer.is_last_day(now) else ""
+    end = text(language, "Until %(end)s", end=offer.until_in(language))
+    said = (
+        text(language, cue) if cue else "",
+        offer.body_in(language),
+        offer.gives_in(language),
+        offer.hours_in(language),
+        end,
+    )
+    return [part for part in said if part]
+
+
 def _offer_lines(view: CardView) -> Iterator[str]:
-    for offer in view.offers:
-        end = text(view.language, "Until %(end)s", end=until(offer, view.language))
-        yield "\n".join(part for part in (offer.title_in(view.language), offer.body_in(view.language), end) if part)
+    """Those that can be used first."""
+    for offer in sorted(view.offers, key=lambda one: one.is_used_up):
+        yield "\n".join((offer.title_in(view.language), *offer_lines(offer, view.language, view.as_of)))
 
 
 def _reward_lines(view: CardView) -> Iterator[str]:
     for reward in view.programme.rewards if view.is_valid else ():
         yield f"{reward.name_in(view.language)}: {reward.points} {points_label(view)}"
-
-
-def until(offer: OfferView, language: str) -> str:
-    """The end as the shop's wall clock says it; an end at midnight belongs to the day before."""
-    end, locale = _shown_end(offer), nearest(language)
-    return f"{format_date(end, 'medium', locale=locale)}, {format_time(end, 'short', locale=locale)}"
-
-
-def _shown_end(offer: OfferView) -> datetime:
-    local = offer.ends_at.astimezone(ZoneInfo(offer.timezone))
-    midnight = (local.hour, local.minute, local.second) == (0, 0, 0)
-    return local - timedelta(minutes=1) if midnight else local.replace(microsecond=0)
 
 
 def _barcode(view: CardView) -> Barcode:

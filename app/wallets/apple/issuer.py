@@ -3,17 +3,21 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from app.db import Database
+from app.wallets import messages
 from app.wallets import programme as shared
 from app.wallets.apple.artwork import ArtworkCache
 from app.wallets.apple.fetched import FetchNotes
 from app.wallets.apple.identities import Credential, Identities
 from app.wallets.apple.places import Places
 from app.wallets.apple.stencil import Stencil
+from app.wallets.messages import Words
 from app.wallets.programme import Facts
+from app.wallets.view import NO_WORDS
 from app.world import World
 from passes.apple.bundle import Artwork
 
@@ -21,6 +25,7 @@ ARCHIVE_BYTES_KEPT = 32 * 1024 * 1024
 CREDENTIAL_TRUSTED = timedelta(seconds=1)
 FACTS_TRUSTED_S = 10.0
 KINDS_KEPT = 256
+WORDS_KEPT = 500
 
 Archive = tuple[bytes, bytes]
 
@@ -96,6 +101,26 @@ class FactsCache:
         return facts
 
 
+class WordsCache:
+    """The words of campaigns, by id; they never change. All go when there are too many."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[int, Words] = {}
+
+    def get(self, text_id: int | None) -> Mapping[int, Words]:
+        """The words of that id, ready for `view.draw`."""
+        if text_id is None:
+            return NO_WORDS
+        if text_id not in self._kept:
+            with self._database.reading() as session:
+                found = messages.words_of(session, [text_id])
+            if len(self._kept) >= WORDS_KEPT:
+                self._kept = {}
+            self._kept = {**self._kept, **found}
+        return self._kept
+
+
 class Issuer:
     """The kept things of one world."""
 
@@ -106,6 +131,7 @@ class Issuer:
         self.archives = ArchiveCache()
         self.kinds = KindCache()
         self.facts = FactsCache(world.database)
+        self.words = WordsCache(world.database)
         self.fetched = FetchNotes(world.database, world.clock)
         # a web process has one processor: two that sign at once would only take turns with the till's thread
         self.places = Places(seats=1)

@@ -50,7 +50,7 @@ def register(session: Session, arrival: Arrival, *, now: datetime) -> bool:
     ).one_or_none()
     is_new = registration is None
     if is_new:
-        is_first = holding.is_of_interest(session) and not _is_held(session, card.id)
+        is_first = not _is_held(session, card.id)
         _make_room(session, card.id, arrival.push_token, now)
         session.add(
             Registration(
@@ -87,7 +87,7 @@ def forget_token(session: Session, push_token: str, *, dead_since: datetime, now
     dead = select(Device.id).where(Device.push_token == push_token, Device.token_updated_at <= dead_since)
     ids = list(session.scalars(dead.order_by(Device.id).with_for_update()))
     held = select(Registration.card_id).where(Registration.device_id.in_(ids)).distinct()
-    card_ids = list(session.scalars(held)) if holding.is_of_interest(session) else []
+    card_ids = list(session.scalars(held))
     for device_id in ids:
         _let_go(session, device_id, None)
     _say_left(session, card_ids, now)
@@ -115,10 +115,9 @@ def _is_held(session: Session, card_id: int) -> bool:
 
 def _say_left(session: Session, card_ids: Iterable[int], now: datetime) -> None:
     """Of cards that left a phone: tell of those that are on none any more."""
-    if holding.is_of_interest(session):
-        for card_id in card_ids:
-            if not _is_held(session, card_id):
-                holding.uninstalled(session, card_id, wallet=CHANNEL, now=now)
+    for card_id in card_ids:
+        if not _is_held(session, card_id):
+            holding.uninstalled(session, card_id, wallet=CHANNEL, now=now)
 
 
 def _device(session: Session, arrival: Arrival, now: datetime) -> tuple[Device, bool]:

@@ -15,7 +15,7 @@ from app import money
 from app.cards import codes
 from app.wallets.apple import face
 from app.wallets.notes import Note
-from app.wallets.view import CardRow, CardView
+from app.wallets.view import CardRow, CardView, MessageView, OfferView
 from passes.apple.encode import encode
 
 Fill = Callable[["Own"], str]
@@ -29,6 +29,7 @@ class Own:
     short_name: str
     token: str
     notes: tuple[Note, ...]
+    message: MessageView | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Stencil:
 
 def own(row: CardRow, view: CardView, token: str) -> Own:
     """What a card fills the holes of its kind's stencil with."""
-    return Own(row=row, short_name=view.short_name, token=token, notes=view.notes)
+    return Own(row=row, short_name=view.short_name, token=token, notes=view.notes, message=view.message)
 
 
 def kind(row: CardRow, view: CardView) -> tuple[object, ...]:
@@ -54,11 +55,23 @@ def kind(row: CardRow, view: CardView) -> tuple[object, ...]:
         row.tier_id,
         row.status,
         row.language,
-        tuple(offer.id for offer in view.offers),
+        tuple(face_of(offer, view.as_of) for offer in view.offers),
         row.sealed is None,
         labels,
         row.kind,
+        _message_kind(view),
+        view.latest_is_news,
     )
+
+
+def face_of(offer: OfferView, now: datetime) -> tuple[object, ...]:
+    """What of an offer differs from card to card, and from hour to hour."""
+    return offer.id, offer.ends_at, offer.is_used_up, offer.is_last_day(now)
+
+
+def _message_kind(view: CardView) -> bool | None:
+    """What cards with a message must have in common: whether it is their news."""
+    return None if view.message is None else view.told is not None
 
 
 def cut(view: CardView, *, base_url: str) -> Stencil:
@@ -87,8 +100,15 @@ def _marked(view: CardView) -> CardView:
         money_minor=_random_number(),
         notes=tuple(replace(note, text=secrets.token_hex(16)) for note in view.notes),
         short_name=secrets.token_hex(face.NAME_CHARACTERS // 2) if view.short_name else "",
+        message=_marked_message(view.message),
         modified_at=datetime(1000, 1, 1, tzinfo=UTC) + timedelta(seconds=secrets.randbelow(10**9)),
     )
+
+
+def _marked_message(message: MessageView | None) -> MessageView | None:
+    if message is None:
+        return None
+    return replace(message, line=secrets.token_hex(16), title=secrets.token_hex(16), body="")
 
 
 def _random_number() -> int:
@@ -109,6 +129,14 @@ def _holes(view: CardView, token: str) -> Mapping[str, Fill]:
         _date(view.modified_at): lambda own: _date(own.row.modified_at),
         **{f'"{note.text}"': partial(_note, place) for place, note in enumerate(view.notes)},
         **({f'"{view.short_name}"': partial(_name, name_characters)} if view.short_name else {}),
+        **({} if view.message is None else _message_holes(view.message)),
+    }
+
+
+def _message_holes(message: MessageView) -> Mapping[str, Fill]:
+    return {
+        f'"{message.line}"': lambda own: encode_basestring(own.message.line if own.message else ""),
+        f'"{message.title}"': lambda own: encode_basestring(face.message_text(own.message) if own.message else ""),
     }
 
 

@@ -1,27 +1,27 @@
-"""Google's channel for classes: the shared face of a tier, and its live offers as messages that reach every holder."""
+"""Google's channel for classes: the shared face of a tier, with the offers that reach every holder through it."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.clock import milliseconds
-from app.offers import service as offers
+from app.offers.models import Offer
 from app.outbox.claims import Claim, Claimed
 from app.wallets import view as views
 from app.wallets.channel import Errand, Result
-from app.wallets.google import face, service
-from app.wallets.google.exchange import Exchange, Wanted, bring
+from app.wallets.google import face, notices, service, vehicles
+from app.wallets.google.exchange import Wanted, bring
 from app.wallets.google.models import GoogleClass, GoogleMessage
+from app.wallets.google.notices import Notice, Told
 from app.wallets.google.push import GoogleChannel, result_of
+from app.wallets.google.vehicles import Vehicle
 from app.wallets.view import OfferView, ProgrammeView
 from passes.errors import InvalidPass
-from passes.google import answers, api, encode, patch
-from passes.google.answers import Answer, Step
-from passes.google.api import Request
+from passes.google import encode, patch
 from passes.google.ids import Kind
 from passes.google.schema import Body
 from passes.outcome import Outcome
@@ -29,18 +29,7 @@ from passes.outcome import Outcome
 log = logging.getLogger(__name__)
 
 KIND = Kind.LOYALTY_CLASS
-MESSAGES_MAX = 10
 NEWS_FOR = timedelta(hours=24)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """A live offer as a message of a class, once with and once without the alert."""
-
-    offer_id: int
-    message_id: str
-    silent: Body
-    alerting: Body | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +43,10 @@ class ClassErrand:
 
 
 @dataclass(kw_only=True)
-class Progress:
-    """What was achieved, step by step; it is kept even if a later step fails."""
+class Progress(Told):
+    """What was achieved, of the face as well."""
 
-    exchange: Exchange
     class_sent: bool = False
-    removed: bool = False
-    added: list[tuple[Notice, bool]] = field(default_factory=list)
-    muted: bool = False
 
 
 class GoogleClassChannel:
@@ -106,19 +91,16 @@ class GoogleClassChannel:
     ) -> ClassErrand:
         tier = next((one for one in programme.tiers if one.id == row.tier_id), None)
         pictures = service.picture_addresses(session, programme.id, self._objects.at.base_url)
-        body = encode.body(face.loyalty_class(programme, tier, pictures, at=self._objects.at))
-        live = [
-            views.offer_view(one)
-            for one in offers.live_in(session, programme.id, now=now)
-            if one.tier_id in (None, row.tier_id)
-        ]
+        offers = _offers(session, programme, now)
+        body = encode.body(face.loyalty_class(programme, tier, pictures, at=self._objects.at, offers=offers))
+        live = [one for one in offers if one.starts_at <= now and _is_told_here(one, row.tier_id)]
         on_class = {
             one.offer_id
             for one in session.scalars(
                 select(GoogleMessage).where(GoogleMessage.google_class_id == row.id, GoogleMessage.removed_at.is_(None))
             )
         }
-        newest = sorted(live, key=lambda one: one.starts_at, reverse=True)[:MESSAGES_MAX]
+        newest = sorted(live, key=lambda one: one.starts_at, reverse=True)[: vehicles.MESSAGES_MAX]
         shown = {one.id for one in newest}
         new = [one for one in reversed(newest) if one.id not in on_class]
         return ClassErrand(
@@ -142,60 +124,11 @@ class GoogleClassChannel:
         if not progress.exchange.delivered:
             return progress
         progress.class_sent = progress.exchange.answer is not None
-        if payload.ended and not self._remove(payload, progress):
-            return progress
-        there = self._already_there(payload, progress)
-        for notice in payload.new:
-            if notice.message_id in there:
-                progress.added.append((notice, notice.alerting is not None))
-            elif not self._add(payload, notice, progress):
-                break
-        return progress
-
-    def _remove(self, payload: ClassErrand, progress: Progress) -> bool:
-        """Write the list without what is over. An empty list in a patch may mean "leave it": then write everything."""
-        id = payload.wanted.id
         kept = [one.silent["message"] for one in payload.kept]
-        changes: Body = {"messages": kept, "reviewStatus": payload.wanted.body["reviewStatus"]}
-        answer = self._ask(progress, api.patch(KIND, id, changes))
-        if answer.outcome is Outcome.DELIVERED and _holds_more(answer, kept):
-            whole = {**payload.wanted.body, **({"messages": kept} if kept else {})}
-            answer = self._ask(progress, api.update(KIND, id, whole))
-        progress.removed = answer.outcome is Outcome.DELIVERED
-        return progress.removed
-
-    def _already_there(self, payload: ClassErrand, progress: Progress) -> set[str]:
-        """Messages of an earlier try whose answer was lost: adding them again would buzz again."""
-        if payload.wanted.certain or not payload.new:
-            return set()
-        answer = self._ask(progress, api.get(KIND, payload.wanted.id))
-        found = answers.resource(answer)
-        return {one.message_id for one in payload.new if answers.has_message(found, one.message_id)}
-
-    def _add(self, payload: ClassErrand, notice: Notice, progress: Progress) -> bool:
-        id = payload.wanted.id
-        request = api.add_message(KIND, id, notice.alerting or notice.silent)
-        answer = self._ask(progress, request)
-        if answer.step is Step.REPEAT_SILENTLY:
-            progress.muted = True
-            request = api.silently(request)
-            answer = self._ask(progress, request)
-        if answer.step is Step.LOOK_FOR_MESSAGE:
-            looked = self._client.call(api.get(KIND, id))
-            progress.exchange.calls += 1
-            if not answers.has_message(answers.resource(looked), notice.message_id):
-                return False
-            progress.exchange.answer = answer = looked
-        if answer.outcome is not Outcome.DELIVERED:
-            return False
-        progress.added.append((notice, request.alerts))
-        return True
-
-    def _ask(self, progress: Progress, request: Request) -> Answer:
-        answer = self._client.call(request)
-        progress.exchange.answer = answer
-        progress.exchange.calls += 1
-        return answer
+        if payload.ended and not notices.keep_only(self._client, payload.wanted, kept, progress):
+            return progress
+        notices.add_all(self._client, payload.wanted, payload.new, progress)
+        return progress
 
     def _keep(self, session: Session, one: Errand, progress: Progress, now: datetime) -> None:
         payload: ClassErrand = one.payload
@@ -235,14 +168,14 @@ def _note(
     alerted: bool,
     now: datetime,
 ) -> None:
-    row = known.get(notice.offer_id)
+    row = known.get(notice.key or 0)
     if row is not None:
         row.removed_at = None
         return
     session.add(
         GoogleMessage(
             google_class_id=class_row_id,
-            offer_id=notice.offer_id,
+            offer_id=notice.key,
             message_id=notice.message_id,
             alerted=alerted,
             sent_at=now,
@@ -250,9 +183,25 @@ def _note(
     )
 
 
+def _offers(session: Session, programme: ProgrammeView, now: datetime) -> list[OfferView]:
+    """The offers that classes show: live ones, and those to come, which Google opens and closes by itself."""
+    query = select(Offer).where(
+        Offer.programme_id == programme.id,
+        Offer.state.in_(("live", "scheduled")),
+        Offer.audience == "all",
+        Offer.ends_at > now,
+    )
+    found = [views.offer_view(one, programme.currency) for one in session.scalars(query.order_by(Offer.starts_at))]
+    return [one for one in found if not one.is_told or one.starts_at <= now]
+
+
+def _is_told_here(offer: OfferView, tier_id: int | None) -> bool:
+    return vehicles.of_offer(offer) is Vehicle.CLASS_MESSAGE and face.is_for(offer, tier_id)
+
+
 def _notices(new: Sequence[OfferView], programme: ProgrammeView, left: int, since: datetime) -> list[Notice]:
     """The newest may buzz first; what started before *since* (long ago, or before anybody held a card) is no news."""
-    worth = [one for one in new if one.announce and one.starts_at >= since]
+    worth = [one for one in new if one.starts_at >= since]
     alerting = {one.id for one in worth[-left:]} if left > 0 else set()
     return [_notice(one, programme, alert=one.id in alerting) for one in new]
 
@@ -262,13 +211,9 @@ def _notice(offer: OfferView, programme: ProgrammeView, *, alert: bool) -> Notic
         return encode.message_body(face.message(offer, programme.language, notify=notify))
 
     return Notice(
-        offer_id=offer.id,
+        key=offer.id,
         message_id=face.message_id(offer),
+        ends_at=offer.ends_at,
         silent=body(notify=False),
         alerting=body(notify=True) if alert else None,
     )
-
-
-def _holds_more(answer: Answer, kept: Sequence[object]) -> bool:
-    messages = answers.resource(answer).get("messages")
-    return isinstance(messages, list) and len(messages) > len(kept)

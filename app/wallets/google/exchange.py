@@ -140,7 +140,8 @@ def _mend(ask: Callable[[Request], Answer], wanted: Wanted, request: Request, do
     # classes keep their messages apart from the body, and a full write would wipe them
     repeat = api.patch(wanted.kind, wanted.id, wanted.whole())
     if not wanted.kind.is_class:
-        repeat = api.update(wanted.kind, wanted.id, wanted.body)
+        messages = done.read.get(MESSAGES)
+        repeat = api.update(wanted.kind, wanted.id, {**wanted.body, **({MESSAGES: messages} if messages else {})})
     ask(repeat)
     if done.delivered:
         done.drifted = _differences(wanted, repeat, done.read)

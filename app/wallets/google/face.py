@@ -3,15 +3,17 @@
 A class is read in the phone's language, so its texts carry all three; an object is one member's and speaks theirs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.cards import codes
-from app.i18n import LANGUAGES, text
+from app.i18n import LANGUAGES, nearest, text
 from app.settings import Settings
 from app.vault import Vault
 from app.wallets import notes
-from app.wallets.view import CardView, OfferView, ProgrammeView, TierView
+from app.wallets.google import vehicles
+from app.wallets.google.vehicles import Vehicle
+from app.wallets.view import CardView, MessageView, OfferView, ProgrammeView, TierView
 from passes.google.ids import ResourceId
 from passes.google.model import (
     Barcode,
@@ -28,12 +30,15 @@ from passes.google.model import (
     State,
     TextModule,
     TimeInterval,
+    ValueAddedModule,
 )
 
 NAME_CHARACTERS = 20
 HEADER_CHARACTERS = 35
 BODY_CHARACTERS = 500
+TITLE_CHARACTERS, LINE_CHARACTERS = 60, 50
 LOCATIONS_MAX = 10
+OFFER = "offer-"
 BALANCE_MAX = 2**31 - 1
 
 
@@ -63,9 +68,18 @@ def object_id(issuer: str, vault: Vault, serial: str) -> ResourceId:
 
 
 def loyalty_class(
-    programme: ProgrammeView, tier: TierView | None, pictures: Mapping[str, str], *, at: Place
+    programme: ProgrammeView,
+    tier: TierView | None,
+    pictures: Mapping[str, str],
+    *,
+    at: Place,
+    offers: Sequence[OfferView] = (),
 ) -> LoyaltyClass:
-    """What all cards of a tier share. *pictures*: addresses of the uploaded logo and hero, where there are any."""
+    """What all cards of a tier share.
+
+    *pictures*: addresses of the uploaded logo and hero, where there are any. *offers*: those that are live or coming;
+    Google shows and hides by itself those of them that are not told.
+    """
     design = programme.design
     own = tier.background_color if tier else None
     logo = pictures.get("logo") or f"{at.base_url}/assets/default/{programme.slug}-logo.png"
@@ -85,6 +99,7 @@ def loyalty_class(
         text_modules=tuple(_class_modules(programme)),
         links=tuple(_class_links(programme)),
         merchant_locations=tuple(_locations(programme)),
+        value_added_modules=tuple(_class_promotions(programme, tier, offers, at)),
     )
 
 
@@ -101,6 +116,7 @@ def loyalty_object(view: CardView, *, id: ResourceId, at: Place) -> LoyaltyObjec
         barcode=None if erased else _barcode(view),
         text_modules=() if erased else tuple(_object_modules(view)),
         links=() if erased else (_page_link(view, at),),
+        value_added_modules=tuple(_object_promotions(view, at)) if view.is_valid else (),
     )
 
 
@@ -118,7 +134,34 @@ def message(offer: OfferView, language: str, *, notify: bool) -> Message:
 
 
 def message_id(offer: OfferView) -> str:
-    return f"offer-{offer.public_id}"
+    return f"{OFFER}{offer.public_id}"
+
+
+def own_message(offer: OfferView, language: str, *, notify: bool) -> Message:
+    """A live offer as a message on one member's card, in their language."""
+    return Message(
+        id=message_id(offer),
+        header=_plain(offer.title_in(language), language),
+        body=_plain(_cut(offer.body_in(language) or offer.title_in(language), BODY_CHARACTERS), language),
+        shown=TimeInterval(start=offer.starts_at, end=offer.ends_at),
+        notify=notify,
+    )
+
+
+def campaign_message(said: MessageView, language: str, *, notify: bool) -> Message:
+    """What a campaign says to one member, in their language."""
+    return Message(
+        id=said.id,
+        header=_plain(said.title, language),
+        body=_plain(_cut(said.body or said.title, BODY_CHARACTERS), language),
+        shown=TimeInterval(start=said.starts_at, end=said.ends_at),
+        notify=notify,
+    )
+
+
+def is_for(offer: OfferView, tier_id: int | None) -> bool:
+    """Whether the class of a tier may show an offer."""
+    return not offer.is_for_some and (not offer.tiers or tier_id in offer.tiers)
 
 
 def everywhere(words: str) -> LocalizedText:
@@ -151,9 +194,56 @@ def _object_modules(view: CardView) -> Iterator[TextModule]:
         if note.key == notes.STAMPS:
             continue  # said with the other stamp cards
         yield _module(note.key, note.label, note.text, language)
+    if used := _used(view):
+        yield _module("used", text(language, "Already used"), used, language)
     rewards = "\n".join(f"{one.name_in(language)}: {one.points}" for one in view.programme.rewards)
     if rewards and view.is_valid and view.kind != "gift":
         yield _module("rewards", text(language, "Rewards"), rewards, language)
+
+
+def _class_promotions(
+    programme: ProgrammeView, tier: TierView | None, offers: Sequence[OfferView], at: Place
+) -> Iterator[ValueAddedModule]:
+    """The soonest to start; those after them come when one of these is over."""
+    mine = [one for one in offers if vehicles.of_offer(one) is Vehicle.CLASS_MODULE]
+    mine = sorted((one for one in mine if is_for(one, tier.id if tier else None)), key=lambda one: one.starts_at)
+    for place, offer in enumerate(mine[: vehicles.MODULES_MAX]):
+        titles = {one: _cut(offer.title_in(one), TITLE_CHARACTERS) for one in LANGUAGES}
+        lines = {one: _promise(offer, one) for one in LANGUAGES}
+        yield ValueAddedModule(
+            header=_by_language(_cut(offer.title, TITLE_CHARACTERS), titles, programme.language),
+            body=_by_language(lines[nearest(programme.language)], lines, programme.language),
+            uri=f"{at.base_url}/join/{programme.slug}",
+            shown=TimeInterval(start=offer.starts_at, end=offer.ends_at),
+            sort_index=place,
+        )
+
+
+def _object_promotions(view: CardView, at: Place) -> Iterator[ValueAddedModule]:
+    language = view.language
+    mine = [one for one in view.offers if vehicles.of_offer(one) is Vehicle.OBJECT_MODULE]
+    for place, offer in enumerate(mine[: vehicles.MODULES_MAX]):
+        line = text(language, "Already used") if offer.is_used_up else _promise(offer, language)
+        yield ValueAddedModule(
+            header=_plain(_cut(offer.title_in(language), TITLE_CHARACTERS), language),
+            body=_plain(_cut(line, LINE_CHARACTERS), language),
+            uri=f"{at.base_url}/c/{view.link}",
+            shown=TimeInterval(start=offer.starts_at, end=offer.ends_at),
+            sort_index=place,
+        )
+
+
+def _promise(offer: OfferView, language: str) -> str:
+    """What it gives and until when, as far as there is room."""
+    end = text(language, "Until %(end)s", end=offer.until_in(language))
+    both = " · ".join(part for part in (offer.gives_in(language), end) if part)
+    return _cut(both if len(both) <= LINE_CHARACTERS else end, LINE_CHARACTERS)
+
+
+def _used(view: CardView) -> str:
+    """Offers that this card has used as often as it may, and that do not say so themselves."""
+    used = [one for one in view.offers if one.is_used_up and vehicles.of_offer(one) is not Vehicle.OBJECT_MODULE]
+    return "\n".join(one.title_in(view.language) for one in used)
 
 
 def _module(id: str, header: str, body: str, language: str) -> TextModule:

@@ -26,7 +26,8 @@ class GoogleClass(Base):
 class GoogleObject(Base):
     """One card as a loyalty object. `holders` counts saves minus deletes; `has_users` is Google's own answer.
 
-    `looked_at`: when it was last read back, to see whether Google still holds what it acknowledged.
+    `looked_at`: when it was last read back, to see whether Google still holds what it acknowledged. `messages`: those
+    that stand on it, as [{"id": …, "ends": epoch milliseconds}].
     """
 
     __tablename__ = "google_object"
@@ -41,6 +42,7 @@ class GoogleObject(Base):
     saved_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     looked_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    messages: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
 
 
 class GoogleMessage(Base):

@@ -17,10 +17,12 @@ from app.outbox.rules import Lane
 from app.outbox.service import ensure_target
 from app.wallets import view as views
 from app.wallets.channel import Errand, Result
-from app.wallets.google import face, service
+from app.wallets.google import face, saying, service
 from app.wallets.google.client import GoogleClient, shared_client
 from app.wallets.google.exchange import Exchange, Wanted, bring
 from app.wallets.google.models import GoogleClass, GoogleObject
+from app.wallets.google.notices import Told
+from app.wallets.google.saying import News
 from app.wallets.view import CardView
 from app.world import World
 from passes.errors import InvalidPass
@@ -35,19 +37,32 @@ log = logging.getLogger(__name__)
 
 UNCHANGED = "unchanged"
 AT_ONCE = 4
-ALERTS_KEPT_FOR_THE_TILL = 1
 UNSAVED_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectErrand:
-    """One object to bring up to date, and which class it belongs to. `unheld`: nobody would see it."""
+    """One object to bring up to date, which class it belongs to, and what is to be said on it.
+
+    `unheld`: nobody would see it.
+    """
 
     wanted: Wanted
     programme_id: int
     tier_id: int | None
     class_id: str
+    news: News
     unheld: bool = False
+
+    def first_request(self) -> Request | None:
+        """What to ask first; None if there is nothing to ask."""
+        return self.wanted.first_request() or self.said_first()
+
+    def said_first(self) -> Request | None:
+        """The message that is asked first where the object itself is as it should be."""
+        if not self.news.new or self.news.must_drop or not self.wanted.certain:
+            return None
+        return self.news.new[0].request(self.wanted)
 
 
 class GoogleChannel:
@@ -74,15 +89,17 @@ class GoogleChannel:
         cards = views.card_views(session, [one.card_id for one in claim.rows if one.card_id], now)
         ids = [one.address_id for one in claim.rows]
         objects = {one.id: one for one in session.scalars(select(GoogleObject).where(GoogleObject.id.in_(ids)))}
-        spent = service.alerts_spent(session, scope="object", budget="field", ids=ids, now=now)
+        spent = service.object_alerts(session, ids, now=now)
         programmes = {card.programme.id for card in cards.values()}
         pictures = {one: service.picture_addresses(session, one, self.at.base_url) for one in programmes}
         errands = []
         for target in claim.rows:
             card, known = cards.get(target.card_id or 0), objects.get(target.address_id)
             if card is not None and known is not None:
-                allowed = _alerts_allowed(claim.lane) - spent.get(known.id, 0)
-                payload = self._payload(card, known, pictures[card.programme.id], target, alert=allowed > 0)
+                alerts = spent.get(known.id, service.NO_ALERTS)
+                may_alert = alerts.left_for_balances(is_at_till=claim.lane is Lane.URGENT) > 0
+                payload = self._payload(card, known, pictures[card.programme.id], target, alert=may_alert)
+                payload = replace(payload, news=saying.news(card, known, left=alerts.left_for_news, now=now))
                 if claim.lane is not Lane.URGENT and card.is_valid and _nobody_holds(known, now):
                     payload = replace(payload, unheld=True)
                 errands.append(Errand(claim, target, card.version, payload))
@@ -104,32 +121,27 @@ class GoogleChannel:
 
     def settled(self, session: Session, results: Sequence[Result], *, now: datetime) -> None:
         """Keep the bodies that Google acknowledged, and the alerts that were spent."""
-        acknowledged: list[dict[str, Any]] = []
+        acknowledged: dict[int, dict[str, Any]] = {}
         for result in results:
             errand_, facts = result.errand, result.facts
-            if facts.get("muted"):
-                left = service.ALERTS_MAX
-                service.spend_alert(
-                    session, scope="object", scope_id=errand_.target.address_id, budget="field", now=now, count=left
-                )
-            elif facts.get("alerted"):
-                service.spend_alert(
-                    session, scope="object", scope_id=errand_.target.address_id, budget="field", now=now
-                )
-            if result.outcome is Outcome.DELIVERED and "sent" in facts:
-                acknowledged.append(
-                    {
-                        "id": errand_.target.address_id,
-                        "sent": facts["sent"],
-                        "sent_hash": patch.fingerprint(facts["sent"]),
-                        "has_users": facts.get("has_users"),
-                    }
-                )
+            row_id = errand_.target.address_id
+            if facts.get("muted") or facts.get("alerted"):
+                count = service.ALERTS_MAX if facts.get("muted") else 1
+                service.spend_alert(session, scope="object", scope_id=row_id, budget="field", now=now, count=count)
+            if "sent" in facts:
+                body = facts["sent"]
+                acknowledged[row_id] = {
+                    "id": row_id,
+                    "sent": body,
+                    "sent_hash": patch.fingerprint(body),
+                    "has_users": facts.get("has_users"),
+                }
             if "class" in facts:
                 ensure_class(session, facts["class"], errand_.claim.sender.id, now=now)
         if acknowledged:
-            acknowledged.sort(key=lambda row: row["id"])
-            session.execute(update(GoogleObject), acknowledged)
+            session.execute(update(GoogleObject), [acknowledged[one] for one in sorted(acknowledged)])
+        said = [(one.errand, one.facts["told"]) for one in results if "told" in one.facts]
+        saying.settled(session, [(one.target, one.payload.news, told) for one, told in said], now=now)
 
     def _payload(
         self, card: CardView, known: GoogleObject, pictures: dict[str, str], target: Claimed, *, alert: bool
@@ -150,6 +162,7 @@ class GoogleChannel:
             programme_id=card.programme.id,
             tier_id=card.tier.id if card.tier else None,
             class_id=str(class_.id),
+            news=saying.NOTHING,
         )
 
     def _one_call_for_all(self, claim: Claim) -> bool:
@@ -161,7 +174,7 @@ class GoogleChannel:
         results: list[Result] = []
         for one in errands:
             try:
-                request = None if one.payload.unheld else one.payload.wanted.first_request()
+                request = None if one.payload.unheld else one.payload.first_request()
             except InvalidPass:
                 request = None
             if request is None:
@@ -182,17 +195,27 @@ class GoogleChannel:
         if payload.unheld:
             return Result(errand=one, outcome=Outcome.DELIVERED, reason=UNCHANGED)
         try:
-            done = bring(self.client, payload.wanted, answered=answered)
+            done, said = self._bring(payload, answered)
         except InvalidPass as problem:
             return Result(errand=one, outcome=Outcome.REFUSED, reason=f"Google would refuse this card: {problem}")
-        facts: dict[str, Any] = {"calls": done.calls, "alerted": done.alerted, "muted": done.muted}
+        facts: dict[str, Any] = {"alerted": done.alerted, "muted": done.muted}
         if done.delivered and done.answer is not None:
             facts["sent"] = payload.wanted.body
             facts["has_users"] = answers.has_users(done.read)
         before = payload.wanted.sent or {}
         if done.delivered and before.get("classId") != payload.class_id:
             facts["class"] = (payload.programme_id, payload.tier_id, payload.class_id)
-        return result_of(self.client, one, done, facts)
+        told = Told(exchange=replace(done))
+        if done.delivered and payload.news.is_anything:
+            saying.say(self.client, payload.wanted, payload.news, told, given=said, now=self.world.clock())
+            facts["told"] = told
+        return result_of(self.client, one, told.exchange, {"calls": told.exchange.calls, **facts})
+
+    def _bring(self, payload: ObjectErrand, answered: Answer | None) -> tuple[Exchange, Answer | None]:
+        """The object itself; and what was answered already to its first message, if that was asked instead."""
+        if answered is not None and payload.wanted.first_request() is None:
+            return Exchange(), answered
+        return bring(self.client, payload.wanted, answered=answered), None
 
 
 def result_of(client: GoogleClient, one: Errand, done: Exchange, facts: dict[str, Any]) -> Result:
@@ -237,8 +260,3 @@ def _nobody_holds(known: GoogleObject, now: datetime) -> bool:
     """
     gone = known.saved_at is not None or known.created_at < now - UNSAVED_AFTER
     return known.sent is not None and known.holders == 0 and known.has_users is False and gone
-
-
-def _alerts_allowed(lane: Lane) -> int:
-    """Three in 24 hours; the last one is kept for what happens at a till."""
-    return service.ALERTS_MAX if lane is Lane.URGENT else service.ALERTS_MAX - ALERTS_KEPT_FOR_THE_TILL

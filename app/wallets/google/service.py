@@ -1,6 +1,7 @@
 """What we know of Google's side: classes, objects, alerts spent."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -13,8 +14,30 @@ from app.wallets.google.models import GoogleAlert, GoogleClass, GoogleObject
 from app.wallets.view import ProgrammeView, TierView
 
 ALERTS_MAX = 3
+NEWS_MAX = 2  # of these: one is kept for the balance
 ALERT_SPAN = timedelta(hours=24)
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerts:
+    """How often an object sounded in the last 24 hours: for its fields, such as the balance, and for messages."""
+
+    fields: int = 0
+    messages: int = 0
+
+    @property
+    def left_for_news(self) -> int:
+        """How many messages may still sound. Google counts both kinds; the last alert is the balance's."""
+        return max(0, NEWS_MAX - self.messages - self.fields)
+
+    def left_for_balances(self, *, is_at_till: bool) -> int:
+        """How many changes of the balance may still sound; the last one is kept for what happens at a till."""
+        most = ALERTS_MAX if is_at_till else ALERTS_MAX - 1
+        return max(0, most - self.fields - min(self.messages, NEWS_MAX))
+
+
+NO_ALERTS = Alerts()
 
 
 def is_ready(settings: Settings) -> bool:
@@ -40,6 +63,7 @@ def object_row(session: Session, *, card_id: int, object_id: str, now: datetime)
     """The row of this card's object, made if it is new; two callers at once get the same one."""
     values = {
         "card_id": card_id, "object_id": object_id, "sent": None, "sent_hash": "", "holders": 0, "created_at": now,
+        "messages": [],
     }  # fmt: skip
     wanted = select(GoogleObject).where(GoogleObject.card_id == card_id)
     found = session.scalars(wanted).one_or_none()
@@ -60,6 +84,22 @@ def alerts_spent(session: Session, *, scope: str, budget: str, ids: Iterable[int
         .group_by(GoogleAlert.scope_id)
     )  # fmt: skip
     return {row[0]: row[1] for row in session.execute(spent)}
+
+
+def object_alerts(session: Session, ids: Iterable[int], *, now: datetime) -> Mapping[int, Alerts]:
+    """The alerts of objects in the last 24 hours, by the object's row id; those without any are absent."""
+    spent = (
+        select(GoogleAlert.scope_id, GoogleAlert.budget, func.count())
+        .where(
+            GoogleAlert.scope == "object", GoogleAlert.at > now - ALERT_SPAN,
+            GoogleAlert.scope_id.in_(sorted(set(ids))),
+        )
+        .group_by(GoogleAlert.scope_id, GoogleAlert.budget)
+    )  # fmt: skip
+    found: dict[int, dict[str, int]] = {}
+    for object_id, budget, count in session.execute(spent):
+        found.setdefault(object_id, {})[f"{budget}s"] = count
+    return {object_id: Alerts(**counts) for object_id, counts in found.items()}
 
 
 def spend_alert(session: Session, *, scope: str, scope_id: int, budget: str, now: datetime, count: int = 1) -> None:

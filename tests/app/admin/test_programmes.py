@@ -110,6 +110,25 @@ def test_a_store_is_added_and_brought_to_cards_with_its_place(operator: Browser,
     assert len(office.events("store_created")) == 1
 
 
+def test_the_regions_of_all_stores_are_written_together_or_not_at_all(operator: Browser, office: Office) -> None:
+    for name in ("Moda", "Çankaya"):
+        operator.follow(operator.send("/admin/programmes/kahve/stores", name=name, region="Marmara"))
+
+    def regions(**typed: str) -> tuple[int, list[str]]:
+        with office.world.database.reading() as session:
+            ids = {one.name: one.public_id for one in session.scalars(select(Store))}
+        fields = {f"region.{ids[name]}": region for name, region in typed.items()}
+        answer = operator.send("/admin/programmes/kahve/stores/regions", **fields)
+        with office.world.database.reading() as session:
+            wanted = select(Store.region).where(Store.name.in_(("Moda", "Çankaya")))
+            return answer.status_code, list(session.scalars(wanted.order_by(Store.name.desc())))
+
+    assert regions(Çankaya=" İç  Anadolu ") == (303, ["İç Anadolu", "Marmara"])
+    assert regions(Moda="Ege", Çankaya="x" * 61) == (422, ["İç Anadolu", "Marmara"])
+    assert regions(Moda="")[1] == ["İç Anadolu", ""]
+    assert len(office.events("store_region_set")) == 2
+
+
 def test_a_store_without_a_place_disturbs_no_phone(operator: Browser, office: Office) -> None:
     operator.follow(operator.send("/admin/programmes/kahve/stores", name="Moda"))
 

@@ -26,6 +26,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", f"{PROGRAMME}/status"): WRITE,
     ("GET", f"{PROGRAMME}/stores"): READ,
     ("POST", f"{PROGRAMME}/stores"): WRITE,
+    ("POST", f"{PROGRAMME}/stores/regions"): WRITE,
     ("GET", f"{PROGRAMME}/rewards"): READ,
     ("POST", f"{PROGRAMME}/rewards"): WRITE,
     ("POST", f"{PROGRAMME}/rewards/<reward_id>/end"): WRITE,

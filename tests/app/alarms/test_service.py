@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.alarms import backups, conditions, service, words
 from app.alarms.models import Alarm, BackupNote
+from app.campaigns.models import Campaign, CampaignRun
 from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.delivery import snapshots
@@ -19,12 +20,14 @@ from app.delivery.models import LaneState, Node, Snapshot, Tally, Turn
 from app.errors import Sentence
 from app.ledger.models import Account
 from app.offers import service as offers
-from app.offers.models import Occurrence
+from app.offers.models import Occurrence, Offer, OfferBudget, OfferBudgetUse
 from app.offers.service import OfferDraft
 from app.outbox import pace
 from app.outbox import service as outbox
 from app.outbox.models import Message, Sender, Target
 from app.outbox.rules import Lane
+from app.results.counts import Arm, Counts, Planned, as_json
+from app.results.models import CampaignResult
 from app.staff import audit
 from app.wallets.apple import renewal
 from app.webhooks import endpoints as webhooks
@@ -217,6 +220,48 @@ def missed_offer(world: World, clock: MovableClock) -> None:
         )
 
 
+def missed_campaign(world: World, clock: MovableClock) -> None:
+    with world.database.unit_of_work() as session:
+        campaign_id = a_campaign(session, clock, state="stopped")
+        session.add(CampaignRun(campaign_id=campaign_id, occurrence="2026-11-19T10:00", state="missed",
+                                fire_at=clock(), ended_at=clock()))  # fmt: skip
+
+
+def a_campaign(session: Session, clock: MovableClock, *, state: str) -> int:
+    programme = session.scalars(select(Programme)).one()
+    campaign = Campaign(
+        public_id="cmp_test", programme_id=programme.id, name="Cake", kind="once", state=state,
+        timezone="UTC", created_by="cli", created_at=clock(), changed_by="cli", changed_at=clock(),
+    )  # fmt: skip
+    session.add(campaign)
+    session.flush()
+    return campaign.id
+
+
+def wrong_groups(world: World, clock: MovableClock) -> None:
+    with world.database.unit_of_work() as session:
+        campaign_id = a_campaign(session, clock, state="sent")
+        found = Counts(  # a tenth of 1,000 was to be held back
+            computed_at=clock(), treated=Arm(people=950), held_back=Arm(people=50),
+            splits=(Planned(held_bp=1000, people=1000),),
+        )  # fmt: skip
+        values = {"campaign_id": campaign_id, "computed_at": clock(), "again_at": clock(), "body": as_json(found)}
+        session.add(CampaignResult(**values))
+
+
+def budget_of_offer(state: str) -> Callable[[World, MovableClock], None]:
+    def happens(world: World, clock: MovableClock) -> None:
+        with world.database.unit_of_work() as session:
+            offer = an_offer(session, clock)
+            budget = OfferBudget(offer_id=offer, measure="uses", period="all", most=10)
+            session.add(budget)
+            session.flush()
+            session.add(OfferBudgetUse(budget_id=budget.id, period="", used=8, warned_at=clock()))
+            session.execute(update(Offer).where(Offer.id == offer).values(state=state))
+
+    return happens
+
+
 def an_offer(session: Session, clock: MovableClock) -> int:
     programme = session.scalars(select(Programme)).one()
     draft = OfferDraft(
@@ -289,6 +334,10 @@ CASES: list[tuple[str, str, Plan]] = [
     ("credential_expires", "bad", certificate_ends(0.5)),
     ("credential_broken", "bad", certificate_ends(-1)),
     ("offers_missed", "bad", missed_offer),
+    ("offer_budget", "warn", budget_of_offer("live")),
+    ("offer_spent", "warn", budget_of_offer("paused")),
+    ("campaigns_missed", "bad", missed_campaign),
+    ("campaign_split", "warn", wrong_groups),
     ("backup_old", "bad", backup_of_long_ago),
     ("want_not_version", "bad", wrong_version),
     ("ledger_mismatch", "bad", wrong_books),

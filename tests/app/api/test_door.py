@@ -190,7 +190,7 @@ def test_a_cursor_of_one_list_does_not_open_another(api: Api) -> None:
 
 
 def test_what_is_not_there_is_a_problem_too(api: Api) -> None:
-    problem(api.get("/segments"), 404, "not_found")
+    problem(api.get("/flags"), 404, "not_found")
     answer = api.call("PUT", "/programmes", {})
     problem(answer, 405, "method_not_allowed")
     assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(",", " ").split())

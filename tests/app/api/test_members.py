@@ -64,6 +64,8 @@ def test_the_stored_answer_of_an_enrolment_names_nobody(api: Api, world: World) 
         ({"phone": "0532 123 45 67"}, "phone"),
         ({"phone": "+90 1"}, "phone"),
         ({"birthday": "13-40"}, "birthday"),
+        ({"birthday": "02-30"}, "birthday"),
+        ({"birthday": "2031-04-23"}, "birthday"),
         ({"language": "xx"}, "language"),
         ({"marketing_consent": "yes"}, "marketing_consent"),
         ({"marketing_consent": 1}, "marketing_consent"),

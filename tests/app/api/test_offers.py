@@ -40,7 +40,7 @@ def test_an_offer_is_scheduled_and_read_back(api: Api, shop: Shop) -> None:
     assert (body["limit_per_card"], body["limit_total"], body["announce"]) == (1, 100, False)
     assert body["texts"]["tr"]["title"] == "Bedava pasta"
     assert api.get(f"/offers/{body['id']}").get_json() == body
-    listed = {name: value for name, value in body.items() if name not in {"reach", "change"}}
+    listed = {name: value for name, value in body.items() if name not in {"reach", "change", "budgets", "forecast"}}
     assert api.get("/offers?programme=kahve").get_json()["items"] == [listed]
 
 
@@ -155,3 +155,112 @@ def test_an_offer_is_called_off_once(api: Api, world: World, clock: MovableClock
     with world.database.unit_of_work() as session:
         offers.tick(session, now=clock())
     assert api.get(f"/offers/{offer}").get_json()["state"] == "cancelled"
+
+
+def test_an_offer_says_all_that_it_gives_and_may_cost(api: Api, shop: Shop) -> None:
+    wanted = {
+        **CAKE, "kind": "percent", "terms": {"percent": "20", "minimum": "50.00", "at_most": "30.00"},
+        "windows": [{"weekdays": [1, 2, 3, 4, 5], "from": "15:00", "to": "17:00"}], "grace_min": 5,
+        "stores": [shop.store.public_id], "tiers": ["Silver", "Gold"], "combines": "alone", "limit_per_card": 2,
+        "budgets": [{"measure": "money", "period": "day", "most": "100.00"}, {"measure": "uses", "most": "50"}],
+    }  # fmt: skip
+
+    made = api.post("/offers", wanted)
+
+    assert made.status_code == 201, made.text
+    body = made.get_json()
+    kept = {name: body[name] for name in ("kind", "terms", "windows", "grace_min", "stores", "combines")}
+    assert kept == {name: wanted[name] for name in kept}
+    assert (len(body["tiers"]), body["segment"]) == (2, "all")
+    assert body["budgets"] == [
+        {"measure": "money", "period": "day", "most": "100.00", "used": "0.00", "percent": 0},
+        {"measure": "uses", "period": "all", "most": "50", "used": "0", "percent": 0},
+    ]
+    assert body["forecast"] == {"people": 0, "uses": 0, "points": 0, "money": "0.00"}
+
+
+def test_the_forecast_is_the_most_that_limits_and_budgets_let_it_cost(api: Api, shop: Shop) -> None:
+    gives = {"kind": "amount", "terms": {"amount": "25.00"}}
+    bounds: list[dict[str, Any]] = [
+        {}, {"limit_per_card": 3}, {"limit_per_card": 3, "limit_total": 2},
+        {"limit_per_card": 3, "budgets": [{"measure": "money", "most": "40.00"}]},
+    ]  # fmt: skip
+
+    found = [api.post("/offers", {**CAKE, **gives, **one}).get_json()["forecast"] for one in bounds]
+
+    assert [(one["people"], one["uses"], one["money"]) for one in found] == [
+        (1, None, None), (1, 3, "75.00"), (1, 2, "50.00"), (1, 3, "40.00"),
+    ]  # fmt: skip
+
+
+def test_a_draft_goes_through_its_states_by_calls(api: Api, shop: Shop, clock: MovableClock) -> None:
+    offer = api.post("/offers", {**CAKE, "draft": True}).get_json()
+    assert offer["state"] == "draft"
+    where = f"/offers/{offer['id']}"
+
+    problem(api.post(f"{where}/schedule"), 409, "wrong_state")
+    states = [api.post(f"{where}/{turn}").get_json()["state"] for turn in ("approve", "schedule", "pause", "resume")]
+    assert states == ["approved", "scheduled", "paused", "scheduled"]
+    changed = api.call("PATCH", where, {"title": "Free pie"})
+    assert (changed.get_json()["state"], changed.get_json()["title"]) == ("draft", "Free pie")
+    assert api.call("PATCH", where, {"limit_per_card": None, "limit_total": 7}).get_json()["limit_total"] == 7
+    copy = api.post(f"{where}/duplicate")
+    assert (copy.status_code, copy.get_json()["state"], copy.get_json()["title"]) == (201, "draft", "Free pie")
+    assert api.post(f"{where}/archive").get_json()["state"] == "archived"
+    problem(api.call("PATCH", where, {"title": "Again"}), 409, "wrong_state")
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"kind": "percent", "terms": {"percent": "110"}}, "terms.percent"),
+        ({"kind": "amount", "terms": {"amount": "5,00"}}, "terms.amount"),
+        ({"stores": ["sto_none"]}, "stores"),
+        ({"tiers": ["Platinum"]}, "tiers"),
+        ({"windows": [{"weekdays": []}]}, "windows.0.weekdays"),
+        ({"grace_min": 16}, "grace_min"),
+        ({"budgets": [{"measure": "uses", "most": "0"}]}, "budgets.0.most"),
+        ({"budgets": [{"measure": "uses", "most": "-1"}]}, "budgets.0.most"),
+        ({"budgets": [{"measure": "money", "most": "1.234"}]}, "budgets.0.most"),
+        ({"budgets": [{"measure": "beans", "most": "1"}]}, "budgets.0.measure"),
+    ],
+)
+def test_what_an_offer_cannot_give_is_refused_with_the_field_named(
+    api: Api, shop: Shop, over: dict[str, Any], field: str
+) -> None:
+    made = api.post("/offers", CAKE).get_json()["id"]
+    for answer in (api.post("/offers", {**CAKE, **over}), api.call("PATCH", f"/offers/{made}", over)):
+        assert answer.status_code == 422, answer.text
+        assert field in answer.get_json()["errors"]
+
+
+def test_an_offer_is_quoted_used_with_a_purchase_and_listed(
+    api: Api, shop: Shop, world: World, clock: MovableClock
+) -> None:
+    gives = {"kind": "percent", "terms": {"percent": "20"}, "limit_per_card": 1}
+    offer = api.post("/offers", {**CAKE, **gives}).get_json()["id"]
+    card, sale = f"/cards/{shop.card.number}", {"amount": "100.00", "offers": [offer], "store": shop.store.public_id}
+
+    early = api.post(f"{card}/quote", sale).get_json()
+    problem(api.post(f"{card}/earn", sale), 409, "not_started")
+    clock.advance(hours=1)
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=clock())
+    quoted = api.post(f"{card}/quote", sale).get_json()
+    sold = api.post(f"{card}/earn", sale).get_json()
+    refused = problem(api.post(f"{card}/earn", sale), 409, "already_used")
+    uses = api.get(f"/offers/{offer}/uses").get_json()["items"]
+
+    assert (early["offers"][0]["refusal"], early["to_pay"]) == ("not_started", "100.00")
+    assert early["offers"][0]["told"].startswith("Starts ")
+    assert (quoted["to_pay"], quoted["discount"]) == ("80.00", "20.00")
+    assert (
+        sold["priced"]["offers"]
+        == quoted["offers"]
+        == [{"id": offer, "title": "Free cake", "discount": "20.00", "points": 0, "refusal": None, "told": None}]
+    )
+    assert "offers.0" in refused["errors"]
+    assert [(one["discount"], one["sale"], one["card"]) for one in uses] == [
+        ("20.00", sold["transaction"]["id"], shop.card.number)
+    ]
+    problem(api.post(f"{card}/earn", {**sale, "offers": ["off_none"]}), 422, "unknown_offer")

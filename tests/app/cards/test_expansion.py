@@ -15,7 +15,7 @@ from sqlalchemy import event, func, select, update
 
 from app.cards import expansion, ranges
 from app.cards.models import Card, Expansion, Programme
-from app.cards.ranges import CardRange
+from app.cards.ranges import Audience, CardRange
 from app.clock import milliseconds
 from app.delivery import steps
 from app.errors import Conflict
@@ -295,7 +295,9 @@ def test_a_chunk_is_found_and_touched_by_indexes_alone(any_world: World, has_tie
     programme = a_programme(any_world, cards=3_000, google=300)
     with any_world.database.reading() as session:
         tier = session.get_one(Programme, programme).tiers[0].id if has_tier else None
-    some = CardRange(programme_id=programme, tier_id=tier, after_id=1_000, up_to_id=1_200)
+    some = CardRange(
+        audience=Audience(programme_id=programme, tiers=(tier,) if tier else ()), after_id=1_000, up_to_id=1_200
+    )
 
     with any_world.database.unit_of_work() as session, statements_of(any_world) as made:
         session.execute(select(Card.id).where(*ranges.members(some)).order_by(Card.id).limit(200)).all()

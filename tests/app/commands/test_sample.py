@@ -6,20 +6,29 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.campaigns.models import Campaign
 from app.cards.models import Card, Tier
 from app.commands.sample import filling, shop
 from app.coupons import service as coupons
 from app.fraud import service as fraud
 from app.fraud.models import Adjustment
+from app.habits import counting
 from app.ledger import verify
 from app.ledger.models import Account, Entry, Hold, Lot
 from app.offers.models import Offer
+from app.segments import service as segments
+from app.segments.models import Segment
 from app.world import World
 from tests.conftest import MovableClock
 
 PASSWORDS = {email: "a long walk by the sea" for email, _, _ in shop.STAFF}
 A_TUESDAY_JUST_AFTER_MIDNIGHT = datetime(2026, 12, 1, 21, 3, tzinfo=UTC) - timedelta(days=1)
 DAYS = (A_TUESDAY_JUST_AFTER_MIDNIGHT, datetime(2028, 2, 29, 9, 30, 7, 250_000, tzinfo=UTC))
+
+
+def segment_size(session: Session, segment: Segment, now: datetime) -> int:
+    rule = segments.rule_of(session, segment)
+    return segments.count(session, segment.programme_id, rule, now=now).cards
 
 
 def fill(world: World) -> None:
@@ -34,6 +43,7 @@ def test_the_shop_has_something_of_every_kind_that_is_alive_today(
     clock.at = today
 
     fill(world)
+    counting.follow(world)
 
     with world.database.reading() as session:
         begin = filling.begin(session)
@@ -51,7 +61,14 @@ def test_the_shop_has_something_of_every_kind_that_is_alive_today(
         assert session.scalars(select(Adjustment.state)).all() == ["waiting"]
         holds = session.scalars(select(Hold).where(Hold.state == "open")).all()
         assert [one.expires_at > today for one in holds] == [True]
-        assert session.scalar(select(func.count()).select_from(Offer).where(Offer.ends_at > today)) == 2
+        assert session.scalar(select(func.count()).select_from(Offer).where(Offer.ends_at > today)) == 3
+        states = session.execute(select(Campaign.name, Campaign.state)).all()
+        assert dict(states) == {"Welcome": "sending", "Birthday cake": "sending", "Friday afternoon": "draft"}
+        friday = session.scalars(select(Campaign.send_local).where(Campaign.name == "Friday afternoon")).one()
+        assert datetime.fromisoformat(friday).isoweekday() == 5
+        assert datetime.fromisoformat(friday).date() > today.date() - timedelta(days=1)
+        found = {one.name: segment_size(session, one, today) for one in session.scalars(select(Segment))}
+        assert found["Regulars"] > 0
         assert verify.differences(session) == []
 
 

@@ -14,7 +14,7 @@ from app.cards.models import Expansion, Programme
 from app.delivery import nodes
 from app.delivery.engine import Engine
 from app.delivery.models import Node, Tally
-from app.delivery.scheduler import Scheduler
+from app.delivery.scheduler import Job, Scheduler
 from app.delivery.threads import ThreadRunner
 from app.outbox.rules import Lane
 from app.wallets.channel import Errand, Result
@@ -58,9 +58,10 @@ def test_a_worker_that_starts_while_somebody_else_writes_waits_for_its_turn(
 
 def test_a_change_is_delivered_by_itself_and_once(kit: Kit, vendor: Vendor, runner: ThreadRunner) -> None:
     card_id = kit.card(channel="apple")
-    runner.start()
     for _ in range(5):
         kit.change(card_id)
+
+    runner.start()
 
     assert until(lambda: vendor.shows == {1: 6})
     assert runner.stop(10)
@@ -277,5 +278,18 @@ def test_schedulers_send_while_no_worker_is_alive_at_all(world: World, kit: Kit,
         with world.database.reading() as session:
             assert [one.lane for one in nodes.degraded(session)] == [Lane.URGENT]
             assert session.get_one(Tally, ("sweep_found", "0", "")).value == 1
+    finally:
+        assert scheduler.stop(20)
+
+
+def test_what_comes_every_hour_comes_soon_after_the_start_too(world: World, kit: Kit, vendor: Vendor) -> None:
+    came = threading.Event()
+    hourly = Job(name="hourly", every_s=3600, work=lambda _world: came.set())
+    engine = Engine(world=world, channels={"apple": vendor})
+    scheduler = Scheduler(engine, alone=True, jobs=[hourly], first_after_s=0.1)
+
+    scheduler.start()
+    try:
+        assert came.wait(20)
     finally:
         assert scheduler.stop(20)

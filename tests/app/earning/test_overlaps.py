@@ -111,7 +111,7 @@ HOURS = st.sampled_from(["00:00", "02:00", "09:30", "17:00", "23:00"])
 WINDOWS = st.fixed_dictionaries(
     {"weekdays": st.lists(st.integers(1, 7), min_size=1, max_size=3, unique=True), "from": HOURS, "to": HOURS},
     optional={"first_on": st.just("2026-11-18"), "last_on": st.sampled_from(["2026-11-22", "2026-12-02"])},
-)
+).filter(lambda raw: raw["from"] != raw["to"] or raw["from"] == "00:00")
 
 
 @settings(max_examples=40)

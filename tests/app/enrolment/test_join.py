@@ -210,6 +210,7 @@ def test_the_shop_on_the_poster_is_kept_as_the_source(visitor: Visitor, world: W
     visitor.join(path=f"/join/kahve?store={shop.public_id}")
 
     assert only_member(world)[0].source == f"poster:{shop.public_id}"
+    assert only_member(world)[0].home_store_id == shop.id
 
 
 @pytest.mark.parametrize("tag", ["sto_0000000000000000000000", "%00", "x" * 3000])

@@ -6,7 +6,7 @@ import pytest
 from app import trace
 from app.cards import ranges
 from app.cards.models import Card
-from app.cards.ranges import CardRange
+from app.cards.ranges import Audience, CardRange
 from app.outbox import claims, service
 from app.outbox.models import Target
 from app.outbox.rules import Lane
@@ -145,7 +145,7 @@ def test_a_range_wants_what_its_cards_are_now_and_nobody_elses(kit: Kit) -> None
     inside = [kit.card(address_id=n) for n in range(1, 4)]
     outside = kit.card(address_id=9)
     with kit.world.database.unit_of_work() as session:
-        some = CardRange(programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=inside[-1])
+        some = CardRange(audience=Audience(programme_id=kit.programme_id), after_id=0, up_to_id=inside[-1])
         ranges.touch(session, some, now=kit.world.clock())
     assert [kit.target(one).want for one in inside] == [2, 2, 2]
     assert kit.target(outside).want == 1
@@ -192,7 +192,7 @@ def test_a_change_for_many_gives_a_parked_address_another_chance(kit: Kit, clock
     assert kit.target(card_id).state == "parked"
 
     with kit.world.database.unit_of_work() as session:
-        some = CardRange(programme_id=kit.programme_id, tier_id=None, after_id=0, up_to_id=card_id)
+        some = CardRange(audience=Audience(programme_id=kit.programme_id), after_id=0, up_to_id=card_id)
         ranges.touch(session, some, now=kit.world.clock())
 
     assert kit.target(card_id).state == "live"

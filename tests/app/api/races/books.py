@@ -7,6 +7,7 @@ from app.coupons.models import Coupon
 from app.earning import budgets
 from app.ledger import verify
 from app.ledger.models import Entry
+from app.offers import budgets as offer_budgets
 from app.offers.models import Offer, Redemption
 from app.rewards.models import Reward, Slot, Taking
 from app.value import liability
@@ -19,7 +20,7 @@ def differences(house: House) -> list[str]:
     """What does not add up: the ledger, budgets, counters of rewards and offers, codes, and money that is owed."""
     with house.world.database.reading() as session:
         found = [str(one) for one in verify.differences(session)]
-        found += budgets.differences(session)
+        found += [*budgets.differences(session), *offer_budgets.differences(session)]
         found += [*_rewards(session), *_slots(session), *_offers(session), *_codes(session)]
         if not liability.report(session, house.programme, now=house.world.clock()).is_exact:
             found.append("what is owed on cards is not what was loaded, paid and refunded")

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from app.cards.design import Design, contrast
+from app.earning.windows import Window
+from app.offers.terms import Terms
 from app.wallets.apple import face
 from app.wallets.notes import Expiring
-from app.wallets.view import CardView, OfferView, ProgrammeView, RewardView, StoreView, TierView
+from app.wallets.view import CardView, MessageView, OfferView, ProgrammeView, RewardView, StoreView, TierView
 from passes.apple.encode import encode
 
 NOW = datetime(2026, 11, 21, 10, 0, 5, tzinfo=UTC)
@@ -269,3 +272,59 @@ def test_hostile_texts_make_a_valid_pass() -> None:
 
     assert nasty in found["latest"]["value"]
     assert found["about"]["value"] == nasty
+
+
+MESSAGE = MessageView(
+    id="cmp_1-7",
+    run_id=7,
+    line="Ayşe, 120 points wait · 21 Nov",
+    title="Ayşe, 120 points wait",
+    body="Only 30 more to a free coffee.",
+    starts_at=NOW,
+    ends_at=NOW + timedelta(days=2),
+    alert=True,
+)
+
+
+def test_a_message_sounds_with_its_line_and_stands_in_full_on_the_back() -> None:
+    found = fields(drawn(VIEW.with_message(MESSAGE)))
+
+    assert found["latest"] == {"key": "latest", "label": "Latest", "value": MESSAGE.line, "changeMessage": "%@"}
+    assert found["message"]["value"] == "Ayşe, 120 points wait\nOnly 30 more to a free coffee."
+    assert "changeMessage" not in found["message"]
+
+
+def test_a_silent_message_does_not_sound() -> None:
+    view = VIEW.with_message(replace(MESSAGE, alert=False))
+    assert "changeMessage" not in fields(drawn(view))["latest"]
+
+
+def test_a_balance_that_changes_later_leaves_the_message_as_it_was() -> None:
+    before, after = (fields(drawn(replace(VIEW.with_message(MESSAGE), balance=one))) for one in (52, 99))
+    assert before["latest"] == after["latest"]
+
+
+def test_a_used_offer_is_marked_and_makes_room_for_one_that_can_be_used() -> None:
+    used = replace(OFFER, id=10, title="Free cake", limit_per_card=1, uses=1, ends_at=NOW + timedelta(days=3))
+    alone, both = (fields(drawn(VIEW.with_offers(some))) for some in ([used], [used, OFFER]))
+
+    assert (alone["offer"]["label"], alone["offer"]["value"]) == ("Already used", "Free cake")
+    assert (both["offer"]["label"], both["offer"]["value"]) == ("Offer", "Double points")
+    assert both["offers"]["value"].split("\n\n")[1].startswith("Free cake\nAlready used\n")
+
+
+def test_the_last_day_is_said_without_a_sound() -> None:
+    ending = replace(OFFER, starts_at=NOW - timedelta(days=3), ends_at=NOW + timedelta(hours=20))
+    found = fields(drawn(VIEW.with_offers([ending])))
+
+    assert found["offer"]["label"] == "Last day"
+    assert "Last day" in found["offers"]["value"]
+    assert "changeMessage" not in found["offer"]
+    assert "changeMessage" not in found["offers"]
+
+
+def test_what_an_offer_gives_and_when_stands_on_the_back() -> None:
+    hours = Window(weekdays=frozenset({1, 2, 3, 4, 5}), start=time(15), end=time(17))
+    offer = replace(OFFER, kind="percent", terms=Terms(kind="percent", percent=Fraction(1, 5)), windows=(hours,))
+    found = fields(drawn(replace(VIEW, language="en").with_offers([offer])))
+    assert "20% off\nMon–Fri, 3:00" in found["offers"]["value"].replace("\u202f", " ")

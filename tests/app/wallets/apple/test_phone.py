@@ -59,13 +59,14 @@ class Town:
             sales.earn(session, card, Sale(amount_minor=amount_minor, currency="TRY"), by=TILL, now=self.clock())
 
     def deliver(self) -> None:
-        """Let the windows pass, and send until nothing is due."""
+        """Let the windows pass, send until nothing is due, and let the phone fetch what it was told of."""
         self.clock.advance(seconds=6)
         steps.tick(self.world)
         while steps.expand(self.world):
             pass
         while any(self.engine.drain("apple", lane) for lane in Lane):
             pass
+        self.phone.wait_until(lambda phone: phone.is_idle or phone.device.airplane)
 
     def shows(self, key: str, value: object) -> bool:
         return self.phone.wait_until(lambda phone: phone.shows(self.serial, key) == value and phone.is_idle)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.cards import service as cards
-from app.cards.models import Card, Programme
+from app.cards.models import Card, Installation, Programme
 from app.clock import milliseconds
 from app.outbox import service as outbox
 from app.outbox.models import Target
@@ -182,3 +182,32 @@ def test_only_the_newest_complaints_are_kept(any_world: World, clock: MovableClo
     with any_world.database.reading() as session:
         lines = list(session.scalars(select(DeviceLog.line).order_by(DeviceLog.id)))
     assert lines == [f"line {number}" for number in range(4, 9)]
+
+
+def test_a_card_is_installed_from_its_first_phone_to_its_last(
+    any_world: World, card: Card, clock: MovableClock
+) -> None:
+    def stays() -> list[bool]:
+        with any_world.database.reading() as session:
+            rows = session.scalars(
+                select(Installation).where(Installation.card_id == card.id).order_by(Installation.id)
+            )
+            return [row.gone_at is not None for row in rows]
+
+    def leave(device: str) -> None:
+        with any_world.database.unit_of_work() as session:
+            registrations.unregister(session, library_identifier=device, card_id=card.id, now=clock())
+
+    register(any_world, arrival(card))
+    register(any_world, arrival(card, "tablet", "cd" * 32))
+    leave("phone")
+    assert stays() == [False]
+    leave("tablet")
+    leave("tablet")
+    assert stays() == [True]
+
+    register(any_world, arrival(card))
+    assert stays() == [True, False]
+    with any_world.database.unit_of_work() as session:
+        registrations.forget_token(session, "ab" * 32, dead_since=clock(), now=clock())
+    assert stays() == [True, True]

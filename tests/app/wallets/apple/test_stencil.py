@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from app.campaigns.models import CampaignText
 from app.cards import programmes
 from app.cards import service as cards
 from app.cards.design import Design
@@ -13,8 +14,11 @@ from app.cards.people import Person, seal
 from app.ledger.models import Account
 from app.lookup import Lookup
 from app.offers import service as offers
+from app.offers.models import Offer, OfferGrant
 from app.offers.service import OfferDraft
 from app.outbox.service import Lane
+from app.segments.models import SegmentMember
+from app.wallets import messages
 from app.wallets import programme as shared
 from app.wallets.apple import face
 from app.wallets.apple.stencil import cut, kind, own
@@ -22,6 +26,7 @@ from app.wallets.view import CardRow, cards_by, draw
 from app.world import World
 from passes.apple.encode import encode
 from tests import factories
+from tests.app.wallets import telling
 
 NAMES = ["Ayşe Yılmaz", 'O\'Neil "Bob" \\ Smith', "李", "Maximiliana-Alexandrina Featherstonehaugh", "Ω 🎉 Ünal", "A"]
 TOKEN = "ab" * 32
@@ -32,14 +37,15 @@ def check(world: World) -> int:
     now = world.clock()
     with world.database.reading() as session:
         known = shared.facts(session, [session.scalars(select(Programme.id)).one()])
+        words = messages.words_of(session, session.scalars(select(CampaignText.id)).all())
     rows = [CardRow._make(row) for row in Lookup(cards_by()).all(world.database)]
     compared = 0
     for one in rows:
         facts_of = known[one.programme_id]
-        first = draw(one, facts_of, vault=world.vault, now=now)
+        first = draw(one, facts_of, words=words, vault=world.vault, now=now)
         stencil = cut(first, base_url="https://cards.example.com")
         for row in rows:
-            view = draw(row, facts_of, vault=world.vault, now=now)
+            view = draw(row, facts_of, words=words, vault=world.vault, now=now)
             if kind(row, view) == kind(one, first):
                 assert stencil.fill(own(row, view, TOKEN)) == encode(
                     face.store_card(view, base_url="https://cards.example.com", token=TOKEN)
@@ -113,5 +119,32 @@ def test_texts_that_look_like_a_cards_own_values_stay_texts(world: World, crowd:
         programme = session.scalars(select(Programme)).one()
         about = f"0 {crowd[0].serial} {crowd[0].link} {TOKEN} {crowd[0].number} (.*) \\1"
         programmes.change_design(session, programme, Design(about={"en": about}), now=world.clock())
+
+    assert check(world) > len(crowd)
+
+
+def test_cards_with_messages_of_their_own_and_offers_that_some_have_used_or_were_granted(
+    world: World, crowd: list[Card]
+) -> None:
+    now = world.clock()
+    words = {"title": "{first_name|friend}, {points} points wait", "body": 'It\'s "yours" \\ {reward|a coffee}'}
+    with world.database.unit_of_work() as session:
+        programme = session.scalars(select(Programme)).one()
+        made = [
+            Offer(
+                public_id=f"off_{name}", programme_id=programme.id, title=name, body="", texts={}, starts_at=now,
+                ends_at=now + timedelta(hours=30), timezone="Europe/Istanbul", state="live", created_by="test",
+                created_at=now, audience=audience, segment_id=7 if audience == "segment" else None,
+            )
+            for name, audience in (("All", "all"), ("Some", "segment"), ("Given", "targeted"))
+        ]  # fmt: skip
+        session.add_all(made)
+        session.flush()
+        for card in crowd[:9]:
+            session.add(SegmentMember(card_id=card.id, segment_id=7))
+            ends = now + timedelta(hours=3)
+            session.add(OfferGrant(card_id=card.id, offer_id=made[2].id, starts_at=now, ends_at=ends))
+        for points, some in ((5, crowd[::2]), (10**6, crowd[1::2])):
+            telling.say(session, [one.id for one in some], words, now=now, numbers={"points": points})
 
     assert check(world) > len(crowd)

@@ -92,25 +92,37 @@ class Stage:
             cards.touch(session, session.get_one(Card, card_id), lane=lane, now=self.clock())
 
     def offer(
-        self, title: str = "Kahve bizden", *, hours: int = 48, tier_id: int | None = None, announce: bool = True
+        self,
+        title: str = "Kahve bizden",
+        *,
+        hours: int = 48,
+        tier_id: int | None = None,
+        announce: bool = True,
+        starts_in_h: int = 0,
     ) -> int:
         with self.world.database.unit_of_work() as session:
             programme = session.get_one(Programme, self.programme_id)
-            now = self.clock()
+            now = self.clock() + timedelta(hours=starts_in_h)
             offer = Offer(
                 public_id=ids.public_id("off"), programme_id=programme.id,
                 tier_id=tier_id, title=title, body="Bu hafta her fincanda.", texts={"en": {"title": "Coffee on us"}},
                 starts_at=now, ends_at=now + timedelta(hours=hours), timezone="Europe/Istanbul",
-                announce=announce, state="live", created_by="test", created_at=now,
+                announce=announce, state="scheduled" if starts_in_h else "live", created_by="test", created_at=now,
             )  # fmt: skip
             session.add(offer)
             session.flush()
             self.classes_changed(session)
             return offer.id
 
+    def go_live(self, offer_id: int) -> None:
+        self._state(offer_id, "live")
+
     def end(self, offer_id: int) -> None:
+        self._state(offer_id, "ended")
+
+    def _state(self, offer_id: int, state: str) -> None:
         with self.world.database.unit_of_work() as session:
-            session.get_one(Offer, offer_id).state = "ended"
+            session.get_one(Offer, offer_id).state = state
             self.classes_changed(session)
 
     def classes_changed(self, session: Session) -> None:

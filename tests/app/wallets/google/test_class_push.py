@@ -1,10 +1,15 @@
+import pytest
 from sqlalchemy import select
 
 from app.cards.models import Programme
+from app.offers.models import Offer
 from app.outbox.models import Target
 from app.sandbox.google.faults import Fault
 from app.wallets.google.models import GoogleMessage
 from tests.app.wallets.google.conftest import Stage
+from tests.google_schema import assert_valid_patch
+
+PROMOTIONS = "valueAddedModuleData"
 
 
 def messages(stage: Stage) -> list[list[str]]:
@@ -73,11 +78,76 @@ def test_the_last_offer_leaves_as_well(stage: Stage) -> None:
     assert behind(stage) == 0
 
 
-def test_a_silent_offer_is_a_silent_message(stage: Stage) -> None:
+def modules(stage: Stage) -> list[list[str]]:
+    """Headers of what stands on each class from one instant to another, in the order of the classes."""
+    return [
+        [one["header"]["defaultValue"]["value"] for one in stage.google.classes[row.class_id].get(PROMOTIONS) or []]
+        for row in stage.class_rows()
+    ]
+
+
+def test_an_offer_that_is_not_told_is_shown_by_google_itself_and_published_before_its_start(stage: Stage) -> None:
     stage.saved_card()
-    stage.offer(announce=False)
+    stage.forget()
+    offer = stage.offer("Sabah kahvesi", announce=False, starts_in_h=5)
     stage.deliver()
-    assert added(stage) == ["TEXT"] * 3
+
+    assert stage.operations == ["loyaltyClass.patch"] * 3
+    assert modules(stage) == [["Sabah kahvesi"]] * 3
+    for call in stage.asked:
+        assert_valid_patch("LoyaltyClass", call.body)
+        (module,) = call.body[PROMOTIONS]
+        interval = module["viewConstraints"]["displayInterval"]
+        assert interval["start"]["date"] < interval["end"]["date"]
+        assert module["uri"].startswith("http")
+    stage.forget()
+    stage.clock.advance(hours=5)
+    stage.go_live(offer)
+    stage.deliver()
+    assert stage.operations == []
+
+    stage.end(offer)
+    stage.deliver()
+    assert stage.operations == ["loyaltyClass.patch"] * 3
+    assert modules(stage) == [[]] * 3
+
+
+def test_an_offer_to_come_that_will_be_told_is_not_shown_before(stage: Stage) -> None:
+    stage.saved_card()
+    stage.forget()
+    stage.offer("Sabah kahvesi", starts_in_h=5)
+    stage.deliver()
+    assert stage.operations == []
+
+
+def test_at_most_fifteen_are_published_the_soonest_first(stage: Stage) -> None:
+    stage.saved_card()
+    for number in range(17):
+        stage.offer(f"Teklif {number:02}", announce=False, starts_in_h=20 - number)
+    stage.deliver()
+    assert modules(stage) == [[f"Teklif {number:02}" for number in range(16, 1, -1)]] * 3
+
+
+def test_offers_of_two_tiers_stand_on_the_classes_of_both(stage: Stage) -> None:
+    stage.saved_card()
+    offer_id = stage.offer("İki kat puan", announce=False)
+    tiers = [stage.tier("Gold").id, stage.tier("Silver").id]
+    with stage.world.database.unit_of_work() as session:
+        session.get_one(Offer, offer_id).tiers = tiers
+    stage.deliver()
+    assert modules(stage) == [[], ["İki kat puan"], ["İki kat puan"]]
+
+
+@pytest.mark.parametrize("audience", ["segment", "targeted"])
+@pytest.mark.parametrize("announce", [True, False])
+def test_what_is_for_some_never_stands_on_a_class(stage: Stage, audience: str, announce: bool) -> None:
+    stage.saved_card()
+    offer_id = stage.offer("Gizli", announce=announce)
+    with stage.world.database.unit_of_work() as session:
+        offer = session.get_one(Offer, offer_id)
+        offer.audience, offer.segment_id = audience, 7 if audience == "segment" else None
+    stage.deliver()
+    assert (modules(stage), messages(stage)) == ([[]] * 3, [[]] * 3)
 
 
 def test_what_began_before_anybody_held_a_card_makes_no_sound(stage: Stage) -> None:
@@ -165,7 +235,7 @@ def test_a_message_survives_a_new_look(stage: Stage) -> None:
 def test_no_more_than_ten_messages_are_ever_on_a_class(stage: Stage) -> None:
     stage.saved_card()
     for number in range(12):
-        stage.offer(f"Teklif {number}", announce=False)
+        stage.offer(f"Teklif {number}")
         stage.clock.advance(seconds=1)
     stage.deliver(rounds=4)
     assert [len(one) for one in messages(stage)] == [10] * 3

@@ -1,6 +1,8 @@
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from app.cards.models import Installation
 from app.sandbox.google.callbacks import Tamper
 from app.sandbox.google.faults import Fault
 from app.sandbox.sandbox import Sandbox
@@ -35,6 +37,22 @@ def test_a_save_is_counted_and_dated(stage: Stage, door: FlaskClient, sandbox: S
     assert (answer.status_code, answer.data) == (200, b"")
     assert holders(stage, held) == (1, True)
     assert stage.object_row(held.card_id).saved_at == stage.clock()
+
+
+def test_a_card_is_installed_from_its_first_holder_to_its_last(
+    stage: Stage, door: FlaskClient, sandbox: Sandbox, held: GoogleObject
+) -> None:
+    def stays() -> list[tuple[str, bool]]:
+        with stage.world.database.reading() as session:
+            rows = session.scalars(select(Installation).where(Installation.card_id == held.card_id))
+            return [(row.wallet, row.gone_at is not None) for row in rows]
+
+    for nonce, event in enumerate(("save", "save", "del")):
+        door.post(URL, data=signed(sandbox, held, event, f"n{nonce}"))
+    assert stays() == [("google", False)]
+    door.post(URL, data=signed(sandbox, held, "del", "n9"))
+    door.post(URL, data=signed(sandbox, held, "del", "n9"))
+    assert stays() == [("google", True)]
 
 
 def test_the_same_event_twice_counts_once(
