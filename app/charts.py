@@ -7,7 +7,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 420, 240
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 34
 SPANS_MOST = 2
-NAMES_MOST = 8
+NAMES_MOST = 6
 VALUES_MOST = 12
 HEADROOM = 1.08  # for the values above standing bars
 ROW_HEIGHT, ROW_NAME, ROW_VALUE = 46, 20, 84

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.cards.models import Programme
 from app.errors import NotFound
+from app.marketing.once import form_key
 from app.staff import rules
 from app.staff.guards import current_staff
 
@@ -50,5 +51,6 @@ def shown(template: str, reading: Session, own: Programme, **values: Any) -> str
     """A page of the room with its head."""
     choices = [(one.slug, one.name) for one in programmes(reading)]
     return render_template(
-        f"marketing/{template}", staff=current_staff(), programme=own, choices=choices, may_write=may_write(), **values
-    )
+        f"marketing/{template}", staff=current_staff(), programme=own, choices=choices, may_write=may_write(),
+        form_key=form_key(), **values,
+    )  # fmt: skip

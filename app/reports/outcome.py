@@ -96,13 +96,14 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A report's figures, picture and table."""
+    """A report's figures, picture and table. `row_kinds`: of a table whose rows are figures, the kind of each."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Value]]
     figures: Sequence[Figure] = ()
     picture: Picture | None = None
     notes: Sequence[str] = ()
+    row_kinds: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,8 @@ def overview(ask: Ask) -> Outcome:
     ]
     rows: list[Sequence[Value]] = [(words[name].title, now[name], before[name]) for name in METRICS]
     figures = [Figure(metric=name, value=now[name], before=before[name]) for name in METRICS]
-    return Outcome(columns=columns, rows=rows, figures=figures, picture=_picture(ask))
+    kinds = [words[name].unit for name in METRICS]
+    return Outcome(columns=columns, rows=rows, figures=figures, picture=_picture(ask), row_kinds=kinds)
 
 
 def _figures(ask: Ask, period: Period) -> dict[str, Value]:

@@ -171,7 +171,8 @@ def value(ask: Ask) -> Outcome:
     notes = [] if now["clv"] is not None else [
         i18n.text(ask.language, "Margin and years a member stays are not set, or nobody bought: there is no estimate.")
     ]  # fmt: skip
-    return Outcome(columns=columns, rows=rows, figures=figures, notes=notes)
+    kinds = [words[one.metric].unit for one in figures]
+    return Outcome(columns=columns, rows=rows, figures=figures, notes=notes, row_kinds=kinds)
 
 
 def value_figures(ask: Ask, period: Period) -> dict[str, Value]:

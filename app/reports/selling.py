@@ -66,7 +66,7 @@ def sales_figures(ask: Ask, period: Period) -> dict[str, Value]:
 
 def cashiers(ask: Ask) -> Outcome:
     """Each person and key beside the others: what they sold, gave, corrected and undid."""
-    names, shops = _people(ask), {0: "", **reading.stores(ask)}
+    names, shops = _people(ask) | _machines(ask), {0: "", **reading.stores(ask)}
     rows: list[Sequence[Value]] = []
     for (store, actor), sums in sorted(_desks(ask).items(), key=lambda one: -one[1]["sale_minor"]):
         rows.append((
@@ -229,6 +229,10 @@ def _people(ask: Ask) -> dict[str, str]:
     if not ask.names_people:
         return {}
     return {f"staff:{row.public_id}": row.name for row in ask.session.execute(select(Staff.public_id, Staff.name))}
+
+
+def _machines(ask: Ask) -> dict[str, str]:
+    return {"system:time": i18n.text(ask.language, "Tessera, when the time came")}
 
 
 def _of(ask: Ask, model: Any, period: Period) -> list[Any]:

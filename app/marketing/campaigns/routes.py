@@ -1,8 +1,6 @@
 """Campaigns: the list, the page that reads like a sentence, and its preview."""
 
-import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +13,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import i18n, idempotency, localtime
+from app import i18n, localtime
 from app.campaigns import drafting, policy, runs, texts
 from app.campaigns import service as campaigns
 from app.campaigns.models import Campaign
 from app.cards.models import Programme, Store
 from app.errors import AppError, Conflict, Unprocessable
 from app.i18n import page_language
-from app.idempotency import Claim
 from app.marketing import place
 from app.marketing.campaigns import forms, pages, side, triggering, words
 from app.marketing.campaigns.forms import CampaignForm
+from app.marketing.once import once
 from app.offers import service as offers
 from app.segments import service as segments
 from app.staff import audit, rules
@@ -123,12 +121,8 @@ def _written(public_id: str) -> str | Response | tuple[str, int]:
 
 
 def _kept(public_id: str, values: Mapping[str, str], action: str) -> tuple[str, str, str]:
-    """Keep it and let it go, if that was asked for: its public id, and what is to be said.
-
-    A form that comes twice, as of a double click, makes one campaign.
-    """
+    """Keep it and let it go, if that was asked for: its public id, and what is to be said."""
     now, me = world().clock(), current_staff()
-    digest = hashlib.sha256(json.dumps(sorted(values.items())).encode()).hexdigest()
 
     def work() -> str:
         subject = _subject(writing, public_id)
@@ -139,9 +133,8 @@ def _kept(public_id: str, values: Mapping[str, str], action: str) -> tuple[str, 
         return json.dumps([kept.public_id, *_go(writing, kept, by=me.actor, now=now, action=action)])
 
     with world().database.unit_of_work() as writing:
-        claim = Claim(scope=f"marketing:{me.public_id}", key=digest, digest=digest)
-        answer, _ = idempotency.once(writing, claim, work, status=303, now=now)
-    made, tone, said = json.loads(answer.answer)
+        answer = once(writing, work, now=now)
+    made, tone, said = json.loads(answer)
     return made, tone, said
 
 
@@ -208,7 +201,6 @@ def _form_page(
         "campaign_edit.html", reading, programme, form=form, side=beside, labels=_labels(), number=words.number,
         action=subject.action, preview_href=subject.action, back_href=subject.back[0], back_name=subject.back[1],
         is_approved=bool(subject.campaign and subject.campaign.state in {"approved", "queued"}),
-        form_key=values.get("key") or secrets.token_hex(12),
         audience=beside.audience if beside else 0, v_kind=values.get("kind", "once"),
         quiet_hint=_quiet_hint(holds), **_choices(reading, programme),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -22,6 +23,7 @@ from app.marketing import place
 from app.marketing.calendar.days import read_day
 from app.marketing.offers import detail, fields, pages, preview, results, words
 from app.marketing.offers.forms import EVERYBODY, TARGETED, Choices, OfferForm, other_languages
+from app.marketing.once import once
 from app.offers import service as offers
 from app.offers.audience import whom
 from app.offers.models import PERIODS, Offer
@@ -222,16 +224,22 @@ def _make(values: Mapping[str, str], now: datetime) -> str | Response:
         form = _parsed(writing, values, programme)
         if form.draft is None:
             return _form_page(writing, programme, form)
-        make = offers.create if schedules else offers.make_draft
+        make = partial(_made, writing, form.draft, now, schedules=schedules)
         try:
             with writing.begin_nested():
-                made = make(writing, form.draft, by=current_staff().actor, now=now)
+                made = once(writing, make, now=now)
         except AppError as refusal:
             return _refused(writing, programme, form, refusal)
-        _note(writing, "offer_scheduled" if schedules else "offer_drafted", made, now)
     kept = gettext("Kept as a draft. Nobody sees it until it is approved and scheduled.")
     flash(gettext("Scheduled. It starts and ends by itself.") if schedules else kept, "good")
-    return redirect(url_for("marketing_offers.offer", public_id=made.public_id), 303)
+    return redirect(url_for("marketing_offers.offer", public_id=made), 303)
+
+
+def _made(writing: Session, draft: OfferDraft, now: datetime, *, schedules: bool) -> str:
+    make = offers.create if schedules else offers.make_draft
+    made = make(writing, draft, by=current_staff().actor, now=now)
+    _note(writing, "offer_scheduled" if schedules else "offer_drafted", made, now)
+    return made.public_id
 
 
 def _refused(

@@ -13,10 +13,12 @@ from app.cards.models import Programme
 from app.errors import AppError, Forbidden
 from app.i18n import translate
 from app.marketing import place
+from app.marketing.once import once
 from app.marketing.pilots import forms, pages, words
 from app.marketing.pilots.forms import PilotForm
 from app.pilots import reporting, service
 from app.pilots.models import Pilot
+from app.pilots.service import Draft
 from app.staff import rules
 from app.staff.guards import current_staff, requires
 from app.web import world
@@ -56,12 +58,13 @@ def begin() -> str | AnyResponse:
         if form.draft is None:
             return _form_page(writing, programme, form)
         try:
-            made = service.create(writing, form.draft, by=current_staff().actor, now=world().clock())
+            with writing.begin_nested():
+                made = _made(writing, form.draft, now=world().clock())
         except AppError as refusal:
             errors = {name: translate(text) for name, text in (refusal.errors or {"subject": refusal.public}).items()}
             return _form_page(writing, programme, PilotForm(values=form.values, errors=errors))
     flash(gettext("The pilot is being compared. Its first figures come when its first day is over."), "good")
-    return redirect(url_for("marketing_pilots.one", public_id=made.public_id), 303)
+    return redirect(url_for("marketing_pilots.one", public_id=made), 303)
 
 
 @blueprint.get("/<public_id>")
@@ -123,6 +126,10 @@ def stop(public_id: str) -> AnyResponse:
         return str(gettext("Stopped. What it tried holds nowhere any more."))
 
     return _turned(public_id, work)
+
+
+def _made(writing: Session, draft: Draft, *, now: datetime) -> str:
+    return once(writing, lambda: service.create(writing, draft, by=current_staff().actor, now=now).public_id, now=now)
 
 
 def _turned(public_id: str, work: Callable[[Session, Pilot, datetime], str]) -> AnyResponse:

@@ -1,7 +1,8 @@
 """Reports as people read them: values in their language, plots, choices of days."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,7 +17,7 @@ from app import charts, i18n, money
 from app.ledger import words
 from app.reports import periods
 from app.reports.metrics import Metric
-from app.reports.outcome import Column, Figure, Picture, Report, Units, Value
+from app.reports.outcome import Column, Figure, Outcome, Picture, Report, Units, Value
 from app.reports.periods import Period
 
 UNDEFINED = "–"
@@ -72,8 +73,8 @@ def view(report: Report, known: Mapping[str, Metric], language: str) -> View:
         axis=outcome.picture.axis if outcome.picture else "",
         columns=[{"label": one.label, "num": one.kind not in LEFT} for one in outcome.columns],
         rows=[
-            {"cells": [shown(value, language, column) for value, column in zip(row, outcome.columns, strict=True)]}
-            for row in outcome.rows
+            {"cells": [shown(value, language, column) for value, column in zip(row, columns, strict=True)]}
+            for row, columns in zip(outcome.rows, _columns_by_row(outcome), strict=True)
         ],
         built=str(built or ""),
         incomplete=str(incomplete or ""),
@@ -96,6 +97,15 @@ def shown(value: Value, language: str, column: Column | None = None) -> str:
     if isinstance(value, int):
         return money.grouped(value, locale).replace("-", "−")
     return words.unit(value, language) if kind == "unit" else value
+
+
+def _columns_by_row(outcome: Outcome) -> list[Sequence[Column]]:
+    """What stands in each row: the same, unless every row is a figure of its own kind."""
+    if not outcome.row_kinds:
+        return [outcome.columns] * len(outcome.rows)
+    return [
+        [one if one.kind in LEFT else replace(one, kind=kind) for one in outcome.columns] for kind in outcome.row_kinds
+    ]
 
 
 def quick(period: Period, today: date) -> list[Quick]:
@@ -148,7 +158,7 @@ def _plot(picture: Picture, language: str) -> Any:
         one.name: [(float(at), value) for at, value in enumerate(of)]
         for one, of in zip(picture.series, values, strict=False)
     }
-    every = max(1, len(places) // charts.NAMES_MOST)
+    every = max(1, math.ceil(len(places) / charts.NAMES_MOST))
     across = [(float(at), name) for at, name in enumerate(places) if at % every == 0]
     return charts.curves(lines, across=across, label=label, whole=_is_whole(picture))
 

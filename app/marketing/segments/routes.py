@@ -13,6 +13,7 @@ from app.cards.models import Programme
 from app.errors import AppError, NotFound
 from app.i18n import page_language
 from app.marketing import place
+from app.marketing.once import once
 from app.marketing.segments import export, forms, pages
 from app.marketing.segments.forms import Builder
 from app.segments import service, uses, words
@@ -161,14 +162,18 @@ def _save(writing: Session, typed: Builder, public_id: str | None, now: datetime
     raw = forms.raw(typed)
     if public_id is None:
         draft = SegmentDraft(programme=place.programme(writing), name=typed.name, rules=raw)
-        made = service.create(writing, draft, by=current_staff().actor, now=now)
-        _note(writing, "segment_created", made, now, rules=raw)
-        return made.public_id
+        return once(writing, lambda: _made(writing, draft, now), now=now)
     found, _programme = _own(writing, public_id)
     before = {"name": found.name, "rules": found.rules}
     service.change(writing, found, name=typed.name, rules=raw, now=now)
     _note(writing, "segment_changed", found, now, before=before, rules=raw)
     return found.public_id
+
+
+def _made(writing: Session, draft: SegmentDraft, now: datetime) -> str:
+    made = service.create(writing, draft, by=current_staff().actor, now=now)
+    _note(writing, "segment_created", made, now, rules=draft.rules)
+    return made.public_id
 
 
 def _builder(

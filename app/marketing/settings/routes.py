@@ -1,41 +1,27 @@
 """What holds for all campaigns of a programme, who may do what, and who changed what lately."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext
-from sqlalchemy import and_, literal, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.campaigns import policy
-from app.campaigns.models import Campaign
 from app.cards.models import Programme
 from app.errors import Unprocessable
 from app.i18n import translate
 from app.marketing import place
 from app.marketing.campaigns import words
+from app.marketing.settings import doings
 from app.marketing.settings.forms import PolicyForm
-from app.offers.models import Offer
-from app.segments.models import Segment
 from app.staff import rules
 from app.staff.guards import current_staff, requires
-from app.staff.models import AuditEvent, Staff
+from app.staff.models import Staff
 from app.web import world
 
 blueprint = Blueprint("marketing_settings", __name__, url_prefix="/marketing/settings")
-LAST_CHANGES = 15
-SUBJECTS = (("campaign", Campaign), ("offer", Offer), ("segment", Segment))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Something that somebody did in this room."""
-
-    when: str
-    title: str
-    text: str
 
 
 @blueprint.get("", strict_slashes=False)
@@ -77,7 +63,7 @@ def _page(reading: Session, programme: Programme, form: PolicyForm) -> str:
         percent=words.percent,
         number=words.number,
         people=_people(reading, programme),
-        changes=_changes(reading, programme),
+        changes=doings.lately(reading, programme),
         labels=_labels(),
     )
 
@@ -122,25 +108,3 @@ def _may(role: str) -> str:
     if rules.may(role, rules.MARKETING_APPROVE):
         return str(gettext("Writes, and approves what others wrote"))
     return str(gettext("Writes")) if rules.may(role, rules.MARKETING) else str(gettext("Reads"))
-
-
-def _changes(reading: Session, programme: Programme) -> list[Change]:
-    """The last things that were done to what is this programme's."""
-    own = [
-        AuditEvent.subject.in_(select(literal(f"{name}:") + kind.public_id).where(kind.programme_id == programme.id))
-        for name, kind in SUBJECTS
-    ]
-    policy_changed = and_(
-        AuditEvent.action == "marketing_policy_changed", AuditEvent.subject == f"programme:{programme.public_id}"
-    )
-    wanted = or_(policy_changed, *own)
-    found = reading.scalars(select(AuditEvent).where(wanted).order_by(AuditEvent.id.desc()).limit(LAST_CHANGES)).all()
-    names = words.people(reading, {one.actor for one in found})
-    return [
-        Change(
-            when=words.moment(one.at, programme.timezone),
-            title=one.action.replace("_", " ").capitalize(),
-            text=names.get(one.actor, one.actor),
-        )
-        for one in found
-    ]

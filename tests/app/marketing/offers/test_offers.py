@@ -86,6 +86,24 @@ def test_a_preview_draws_both_wallets_from_a_real_card_and_keeps_nothing(markete
     assert kept() == []
 
 
+def test_a_double_click_makes_one_offer_and_another_form_another(marketer: FlaskClient, kept: Offers) -> None:
+    twice = [post(marketer, NEW, {**FIELDS, "action": "schedule", "key": "k1"}).location for _ in range(2)]
+
+    other = post(marketer, NEW, {**FIELDS, "action": "schedule", "key": "k2"}).location
+
+    assert twice[0] == twice[1] != other
+    assert len(kept()) == 2
+    assert 'name="key" value="' in marketer.get(NEW).text
+
+
+def test_a_form_that_was_refused_can_be_sent_again(marketer: FlaskClient, kept: Offers) -> None:
+    wrong = {**FIELDS, "title": "", "action": "schedule", "key": "k1"}
+    assert [post(marketer, NEW, wrong).status_code for _ in range(2)] == [200, 200]
+
+    assert post(marketer, NEW, {**FIELDS, "action": "schedule", "key": "k1"}).status_code == 303
+    assert len(kept()) == 1
+
+
 def test_an_offer_is_scheduled_in_the_local_time_that_was_typed(
     marketer: FlaskClient, kept: Offers, world: World
 ) -> None:

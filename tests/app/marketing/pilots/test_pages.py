@@ -74,6 +74,15 @@ def test_a_pilot_is_begun_and_read_with_its_interval(marketer: FlaskClient, chai
     assert "Tea in Marmara" in marketer.get(LIST).text
 
 
+def test_a_double_click_begins_one_pilot(marketer: FlaskClient, chain: Chain, world: World) -> None:
+    form = {"csrf_token": csrf_of(marketer, NEW), "key": "k1", **fields(chain, chain.offer("Kadıköy", "Moda"))}
+
+    twice = [marketer.post(NEW, data=form).location for _ in range(2)]
+
+    assert len(kept(world)) == 1
+    assert twice == [f"{LIST}/{kept(world)[0].public_id}"] * 2
+
+
 def test_one_store_in_a_group_has_numbers_without_an_interval(
     marketer: FlaskClient, chain: Chain, world: World
 ) -> None:

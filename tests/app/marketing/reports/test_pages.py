@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from flask.testing import FlaskClient
@@ -94,6 +95,31 @@ def test_numbers_are_written_as_the_reader_writes_them(shop: Shop, writer: Flask
 
     assert "₺1,234,567.00" in writer.get(f"{HOME}/stores?lang=en").text.replace("TRY\u00a0", "₺")
     assert "1.234.567,00" in writer.get(f"{HOME}/stores?lang=tr").text
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("overview", "Purchases per buyer in 30 days"), ("value", "Purchases of a member in a year")]
+)
+def test_a_number_of_purchases_is_no_share_in_the_table_either(
+    shop: Shop, writer: FlaskClient, name: str, title: str
+) -> None:
+    sell(shop)
+
+    words = " ".join(re.sub(r"<[^>]+>|What is this\?", " ", writer.get(f"{HOME}/{name}?lang=en").text).split())
+
+    shown = re.findall(rf"{title} ([0-9.,]+%?)", words)
+    assert len(shown) == 2, "once as a figure, once in the table"
+    assert shown[0] == shown[1]
+    assert "%" not in shown[0]
+
+
+def test_what_happens_by_time_has_a_name_among_the_cashiers(shop: Shop, writer: FlaskClient) -> None:
+    sell(shop, actor="system:time")
+
+    page = shop.browser("manager").get(f"{HOME}/cashiers?lang=en").text
+
+    assert "Tessera, when the time came" in page
+    assert "system:time" not in page
 
 
 def test_one_store_is_shown_alone(shop: Shop, writer: FlaskClient) -> None:

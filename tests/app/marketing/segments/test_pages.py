@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 from app.campaigns.models import Campaign
 from app.marketing.segments import export
@@ -118,6 +119,17 @@ def test_rules_are_built_with_buttons_alone_and_read_as_a_sentence(writer: Flask
             ]}},
         ]
     }  # fmt: skip
+    assert actions(shop) == ["segment_created"]
+
+
+def test_a_double_click_keeps_one_segment(writer: FlaskClient, shop: Shop) -> None:
+    page = Builder(writer).press("add:r", r__new="language")
+    form = [*page.fields, ("name", "Turkish"), ("r.0.value", "tr"), ("do", "save"), ("csrf_token", page.token)]
+    form = MultiDict([one for one in form if one != ("name", "")])
+
+    twice = [writer.post(NEW, data=form).location for _ in range(2)]
+
+    assert twice == [f"/marketing/segments/{one.public_id}" for one in saved(shop)] * 2
     assert actions(shop) == ["segment_created"]
 
 

@@ -1,18 +1,27 @@
 """What holds for all campaigns: read by everybody in the room, changed by who is not checked by it."""
 
+import ast
 import html
+import re
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.campaigns import policy
 from app.campaigns.policy import Policy
+from app.marketing.settings import doings
 from app.marketing.settings.forms import basis_points
 from app.staff.models import AuditEvent
-from tests.app.marketing.shop import Shop, send
+from tests.app.marketing.shop import FIELDS as CAMPAIGN
+from tests.app.marketing.shop import NEW, Shop, send
 
 SETTINGS = "/marketing/settings"
+ROOMS = ("api", "campaigns", "marketing", "pilots", "results")
+WRITING = ("record", "_note", "_changed", "_turn")
+ACTION = re.compile("(campaign|offer|segment|pilot)_[a-z_]+")
 FIELDS = {
     "quiet_from": "22:00",
     "quiet_to": "08:00",
@@ -40,11 +49,52 @@ def test_an_approver_changes_what_holds_and_it_is_written_down(shop: Shop) -> No
     )  # fmt: skip
     page = html.unescape(approver.get(SETTINGS).text)
     assert 'value="2.5"' in page
-    assert "Marketing policy changed" in page
+    assert "What holds for all campaigns was changed" in page
     with shop.world.database.reading() as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.action == "marketing_policy_changed")).one()
     assert event.after is not None
     assert event.after["approve_above"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "moved"),
+    [
+        ("en", "Campaign written", "Campaign moved to another time"),
+        ("tr", "Kampanya yazıldı", "Kampanya başka bir zamana taşındı"),
+        ("id", "Kampanye ditulis", "Kampanye dipindahkan ke waktu lain"),
+    ],
+)
+def test_what_was_done_lately_is_told_in_words_with_its_name(
+    shop: Shop, language: str, written: str, moved: str
+) -> None:
+    marketer = shop.browser("marketer")
+    send(marketer, NEW, **CAMPAIGN, action="keep")
+    (made,) = shop.campaigns()
+    move = {"campaign": made.public_id, "local": "2026-11-22T10:00"}
+    assert send(marketer, "/marketing/calendar/move", page="/marketing/calendar", **move).status_code == 303
+
+    page = html.unescape(marketer.get(f"{SETTINGS}?lang={language}").text)
+
+    assert page.index(moved) < page.index(written)
+    assert made.name in page
+    assert "campaign_" not in page.split('id="lately"')[1]
+
+
+def test_everything_that_is_written_down_in_this_room_has_words(app: Flask) -> None:
+    sources = [path for room in ROOMS for path in (Path(app.root_path) / room).rglob("*.py")]
+    calls = [one for path in sources for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call)]
+    written = {
+        one.value
+        for call in calls
+        if ast.unparse(call.func).rpartition(".")[2] in WRITING
+        for one in ast.walk(call)
+        if isinstance(one, ast.Constant) and ACTION.fullmatch(str(one.value))
+    }
+
+    with app.test_request_context():
+        named = doings.sentences().keys()
+
+    assert written == named - {"marketing_policy_changed"}
 
 
 @pytest.mark.parametrize("role", ["marketer", "manager", "auditor"])
