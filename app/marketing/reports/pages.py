@@ -88,7 +88,7 @@ def shown(value: Value, language: str, column: Column | None = None) -> str:
     if value is None:
         return UNDEFINED
     if isinstance(value, Units):
-        return words.amount(value.amount, value.of, language)
+        return words.amount(value.amount, value.of, language).replace("-", "−")
     if isinstance(value, date):
         said = str(format_date(value, "MMM y" if kind == "month" else "d MMM y", locale=locale))
         return said.replace(" ", NO_BREAK)
