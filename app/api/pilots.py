@@ -193,7 +193,8 @@ OPERATIONS = (
         summary="Widen a pilot",
         description=(
             "To all stores, or to those that are named. An offer or rule holds there from the next purchase on; of a "
-            "campaign a copy for the others is drafted, whose id is in outcome."
+            "campaign a copy goes to the others, at once or at its next date; its id is in outcome, with what it waits "
+            "for (waits, such as approval_needed) if it may not go yet."
         ),
         tag="pilots",
         scope="write",

@@ -66,8 +66,9 @@ def widen(
 ) -> dict[str, Any]:
     """Let it hold at these stores too, None: at all; what was done, for the pilot to remember.
 
-    An offer and a rule hold there from the next purchase on. A campaign has told its stores: a copy of it for the
-    others is drafted, which is approved and launched as any campaign is.
+    An offer and a rule hold there from the next purchase on. A campaign has told its stores: a copy of it goes to the
+    others, at once or at its next date; where it may not go yet, `waits` is the code of what is missing, such as
+    `approval_needed`, and the copy stays a draft.
 
     Args:
         had: the stores of the pilot.
@@ -150,7 +151,18 @@ def _copy(
     later = draft.send_local if draft.recurrence else ""
     copy = replace(draft, stores=others, name=f"{campaign.name} +"[:LONGEST_NAME], send_local=later)
     made = campaigns.create(session, copy, by=by, now=now)
-    return {"campaign": made.public_id}
+    return {"campaign": made.public_id, "waits": _launched(session, made, by=by, now=now)}
+
+
+def _launched(session: Session, copy: Campaign, *, by: str, now: datetime) -> str:
+    """Let the copy go; what has to be seen to first, "" if nothing."""
+    try:
+        with session.begin_nested():
+            campaigns.launch(session, copy, by=by, now=now, at_once=copy.kind == "once")
+    except AppError as refusal:
+        session.refresh(copy)
+        return refusal.code
+    return ""
 
 
 def _public_ids(session: Session, stores: Collection[int]) -> list[str]:

@@ -17,7 +17,7 @@ from app.charts import Columns, Interval
 from app.earning import service as earning
 from app.errors import NotFound
 from app.i18n import page_language
-from app.marketing.campaigns.words import number
+from app.marketing.campaigns.words import campaign_state, number
 from app.marketing.pilots import words
 from app.offers import service as offers
 from app.pilots import reporting, service, subjects
@@ -55,6 +55,15 @@ class Drawn:
     table: Table
     interval: Interval | None
     effect: str
+
+
+def copy_state(session: Session, pilot: Pilot) -> tuple[str, str] | None:
+    """How the campaign stands that was made when a pilot was widened, and the tone of its badge."""
+    public_id = pilot.outcome.get("campaign")
+    if not public_id:
+        return None
+    copy = campaigns.by_id(session, public_id)
+    return campaign_state(copy.state, copy.kind)
 
 
 def rows(session: Session, programme: Programme, *, now: datetime) -> list[Row]:

@@ -83,7 +83,7 @@ def one(public_id: str) -> str:
             state=words.state(found.state, is_interim=report.is_interim),
             figures=pages.drawn(report, programme.currency),
             table=pages.stores(report, programme.currency), report=report, words=words,
-            others=pages.by_region(others),
+            others=pages.by_region(others), copy=pages.copy_state(reading, found),
         )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def widen(public_id: str) -> AnyResponse:
         stores = [store for store in pages.of_programme(writing, programme) if store.public_id in chosen]
         service.widen(writing, found, stores if only_some else None, by=current_staff().actor, now=now)
         if "campaign" in found.outcome:
-            return str(gettext("A copy of the campaign for the other stores is drafted; read it and schedule it."))
+            return words.goes_on(found.outcome["waits"])
         return str(gettext("Widened. It holds there from the next purchase on."))
 
     return _turned(public_id, work)

@@ -32,6 +32,15 @@ def state(name: str, *, is_interim: bool) -> tuple[str, str]:
     return (str(gettext("Running")), "note") if is_interim else (str(gettext("Over, to be decided")), "warn")
 
 
+def goes_on(waits: str) -> str:
+    """What became of the copy of a campaign that was widened. *waits*: the code of what keeps it."""
+    if not waits:
+        return str(gettext("Widened. A copy of the campaign goes to the other stores."))
+    if waits == "approval_needed":
+        return str(gettext("Widened. It goes to so many people that a second person approves the copy first."))
+    return str(gettext("A copy for the other stores is written, but cannot go yet; open it to see why."))
+
+
 def name(metric: str) -> str:
     """What is compared."""
     return {

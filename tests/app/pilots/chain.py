@@ -4,10 +4,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from app import ids
+from app.campaigns import policy
 from app.campaigns import service as campaigns
 from app.campaigns.drafting import Draft as CampaignDraft
+from app.campaigns.policy import Policy
 from app.cards import programmes
-from app.cards.models import Programme, Store
+from app.cards.models import Card, Installation, Member, Programme, Store
 from app.earning import service as earning
 from app.habits.models import CardDay
 from app.offers import service as offers
@@ -60,6 +62,23 @@ class Chain:
                 goal={"metric": "purchase", "days": 7},
             )  # fmt: skip
             return campaigns.create(session, draft, by="staff:stf_x", now=self.world.clock()).public_id
+
+    def member(self, store: str) -> Card:
+        """Somebody whose store it is, who can be told."""
+        with self.world.database.unit_of_work() as session:
+            card = factories.card(session, self.programme, consent=True)
+            session.get_one(Member, card.member_id).home_store_id = self.stores[store].id
+            session.add(
+                Installation(
+                    programme_id=self.programme.id, card_id=card.id, wallet="apple", installed_at=self.world.clock()
+                )
+            )
+            return card
+
+    def approve_above(self, people: int) -> None:
+        with self.world.database.unit_of_work() as session:
+            wanted = Policy(approve_above=people, global_holdout_bp=0)
+            policy.change(session, self.programme, wanted, by="test", now=self.world.clock())
 
     def rule(self, *stores: str) -> str:
         when = {"stores": [self.stores[name].public_id for name in stores]} if stores else {}

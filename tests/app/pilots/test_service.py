@@ -156,9 +156,14 @@ def test_an_offer_that_is_over_cannot_be_widened_but_its_pilot_can_be_stopped(ch
     assert stop(chain, pilot).state == "stopped"
 
 
-def test_a_campaign_is_widened_as_a_draft_for_the_stores_that_were_not_told(chain: Chain) -> None:
+@pytest.mark.parametrize(("approve_above", "state", "waits"), [(500, "queued", ""), (0, "draft", "approval_needed")])
+def test_a_campaign_is_widened_by_a_copy_that_goes_to_the_stores_that_were_not_told(
+    chain: Chain, approve_above: int, state: str, waits: str
+) -> None:
     public_id = chain.campaign("Kadıköy", "Moda")
     pilot = chain.begun(chain.draft(public_id, kind="campaign"))
+    chain.member("Beşiktaş")
+    chain.approve_above(approve_above)
 
     ended = widen(chain, pilot)
 
@@ -166,7 +171,8 @@ def test_a_campaign_is_widened_as_a_draft_for_the_stores_that_were_not_told(chai
         copy = campaigns.by_id(session, ended.outcome["campaign"])
         first = campaigns.by_id(session, public_id)
     others = sorted(one.id for one in chain.some("Beşiktaş", "Alsancak", "Konak"))
-    assert (copy.stores, copy.state, copy.goal) == (others, "draft", first.goal)
+    assert (copy.stores, copy.goal) == (others, first.goal)
+    assert (copy.state, ended.outcome["waits"]) == (state, waits)
     assert first.stores == sorted(one.id for one in chain.some("Kadıköy", "Moda"))
 
 

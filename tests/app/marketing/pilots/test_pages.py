@@ -193,3 +193,26 @@ def test_the_stores_are_a_sheet_for_machines(marketer: FlaskClient, chain: Chain
 
 def test_an_unknown_pilot_is_not_found(marketer: FlaskClient, chain: Chain) -> None:
     assert marketer.get(f"{LIST}/plt_none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("approve_above", "said", "state"),
+    [
+        (500, "A copy of the campaign goes to the other stores.", "Scheduled"),
+        (0, "a second person approves the copy first.", "Draft"),
+    ],
+)
+def test_a_campaign_is_widened_by_one_button_and_its_copy_stands_on_the_page(
+    marketer: FlaskClient, chain: Chain, approve_above: int, said: str, state: str
+) -> None:
+    chain.member("Beşiktaş")
+    chain.approve_above(approve_above)
+    pilot = chain.begun(chain.draft(chain.campaign("Kadıköy", "Moda"), kind="campaign"))
+    address = f"{LIST}/{pilot.public_id}"
+
+    page = marketer.post(
+        f"{address}/widen", data={"csrf_token": csrf_of(marketer, address), "to": "all"}, follow_redirects=True
+    ).text
+
+    assert said in page
+    assert state in page.split("The campaign for the other stores")[1][:400]
