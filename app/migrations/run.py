@@ -1,5 +1,7 @@
 """Bringing the database to this release's shape: forward only, safe to run twice and from several processes at once."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +28,11 @@ def migrate(database: Database) -> None:
     Raises: ConfigurationError, if the database belongs to a newer release.
     """
     if database.is_sqlite:
-        with database.engine.connect() as connection, _tables_may_be_rewritten(connection):
+        with (
+            _alone(database.engine.url.database or ""),
+            database.engine.connect() as connection,
+            _tables_may_be_rewritten(connection),
+        ):
             _upgrade(connection)
         return
     with database.engine.connect() as connection:
@@ -56,10 +62,22 @@ def is_newer(database: Database) -> bool:
 
 
 @contextmanager
+def _alone(file: str) -> Iterator[None]:
+    """No other process migrates this SQLite file meanwhile. Each migration is a transaction of its own, between which
+    another would take its turn; the kernel frees the lock of a side file when its process dies, however it dies."""
+    lock = os.open(f"{file}-migration", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def _tables_may_be_rewritten(connection: Connection) -> Iterator[None]:
     """SQLite changes a table's rules by writing it anew, and takes the old one's going for a loss of rows.
 
-    Another process that migrates meanwhile is waited for, however long it takes with a large database.
+    Who writes meanwhile is waited for, however long that takes with a large database.
     """
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA foreign_keys=OFF")

@@ -45,6 +45,8 @@ const LATE_ENTER_MS = 400;
 const BLUETOOTH_MS = 100;
 const JITTER_MS = 20; // a Bluetooth scanner set to 100 ms is now and then a little later
 
+const NOTHING = { text: "", at: -Infinity };
+
 export class Wedge {
   // gapMs: the longest pause between two characters of one scan (50; up to 100 for Bluetooth).
   // onBegin is called when it is sure that this is a scan, onScan with its text.
@@ -52,7 +54,8 @@ export class Wedge {
     this.setGap(gapMs);
     this.onScan = onScan;
     this.onBegin = onBegin;
-    this.last = { text: "", at: -Infinity };
+    this.last = NOTHING;
+    this.torn = NOTHING;
     this.enterSwallowedUntil = -Infinity;
     this.reset();
   }
@@ -93,6 +96,8 @@ export class Wedge {
 
   take(event, character) {
     if (event.timeStamp - this.at > this.longestMs) this.begin();
+    if (event.timeStamp - this.torn.at <= this.longestMs) [this.text, this.last] = [this.torn.text, this.torn.last];
+    this.torn = NOTHING;
     this.text += character;
     this.at = event.timeStamp;
     clearTimeout(this.timer);
@@ -109,8 +114,16 @@ export class Wedge {
   wait() {
     this.timer = setTimeout(() => {
       if (navigator.scheduling?.isInputPending?.()) this.wait();
-      else this.finish();
+      else this.tear();
     }, this.silenceMs);
+  }
+
+  // Silence ended it, as scanners without Enter mean it. Where the machine was late and not the scanner, the keys that
+  // are still to come say when they were pressed, and the whole is taken then.
+  tear() {
+    const torn = { text: this.text, at: this.at, last: this.last };
+    this.finish();
+    this.torn = torn;
   }
 
   begin() {

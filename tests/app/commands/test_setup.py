@@ -1,7 +1,9 @@
 """Setting an installation up by command: database, owner, staff, integrators' keys, the books."""
 
+import fcntl
 import sqlite3
 import stat
+import subprocess
 
 import pytest
 import requests
@@ -67,6 +69,21 @@ def test_two_processes_migrate_a_new_sqlite_database_at_once(shell: Shell) -> No
     ends = [one.communicate(timeout=60) for one in both]
 
     assert [one.returncode for one in both] == [0, 0], ends
+    assert rows(shell, "SELECT count(*) FROM alembic_version") == [(1,)]
+
+
+def test_who_migrates_waits_until_another_process_has_done_all_of_it(shell: Shell) -> None:
+    file = shell.folder / "var" / "tessera.db"
+    file.parent.mkdir(exist_ok=True)
+    with (file.parent / "tessera.db-migration").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as whoever came first holds it, also between two migrations
+        second = shell.begin("migrate")
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=5)
+        assert rows(shell, "SELECT name FROM sqlite_master") == []
+
+    assert second.communicate(timeout=60)[1] == b""
+    assert second.returncode == 0
     assert rows(shell, "SELECT count(*) FROM alembic_version") == [(1,)]
 
 

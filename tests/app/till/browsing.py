@@ -138,10 +138,14 @@ class Scanner:
         self.layout = LAYOUTS[layout]
         self.capitals = capitals  # CapsLock is on
 
-    def scan(self, text: str, *, gap_ms: float = 8, end: str | None = "Enter") -> None:
+    def scan(self, text: str, *, gap_ms: float = 8, end: str | None = "Enter", late_from: int | None = None) -> None:
+        """*late_from*: the page hears of the keys from that one on half a second late, as on a machine that is busy."""
         at = float(self.page.evaluate("() => Date.now() / 1000")) - gap_ms * len(text) / 1000
         self.events: list[dict[str, Any]] = []
-        for symbol in text:
+        for number, symbol in enumerate(text):
+            if number == late_from:
+                self._flush()
+                self.page.wait_for_timeout(500)
             self._press(symbol, at)
             at += gap_ms / 1000
         if end is not None:
@@ -150,10 +154,11 @@ class Scanner:
 
     def _flush(self) -> None:
         """All keys leave at once and in order: waiting for each answer would make pauses that no scanner makes."""
-        channel = self.cdp._impl_obj
+        channel, events = self.cdp._impl_obj, self.events
+        self.events = []
 
         async def press() -> None:
-            sent = [channel.send("Input.dispatchKeyEvent", event, timeout=0) for event in self.events]
+            sent = [channel.send("Input.dispatchKeyEvent", event, timeout=0) for event in events]
             await asyncio.gather(*sent)
 
         self.cdp._sync(press())

@@ -189,6 +189,16 @@ def test_a_scan_works_on_every_layout_without_a_connection_too(page: Page, shop:
             page.wait_for_selector("html[data-offline=ready]")
 
 
+def test_a_scan_that_was_heard_in_two_parts_is_one_without_a_connection_too(page: Page, shop: Shop) -> None:
+    cut(page)
+    message = codes.barcode_message(shop.card.number)
+
+    Scanner(page.context, page).scan(message, late_from=len(message) - 1)
+
+    expect(page.locator("[data-card]")).to_have_text(codes.grouped(shop.card.number))
+    expect(page.locator("#f-code")).to_have_value("")
+
+
 def test_nothing_is_kept_that_is_no_card_no_amount_or_too_much(page: Page, shop: Shop) -> None:
     cut(page)
     wrong = shop.card.number[:-1] + ("0" if shop.card.number[-1] != "0" else "1")

@@ -38,6 +38,16 @@ def test_a_scanner_opens_the_card_whatever_the_layout_and_the_end(page: Page, sh
             opened(page)
 
 
+@pytest.mark.parametrize("late_from", [3, 7, -1])
+def test_a_scan_that_a_busy_machine_heard_in_two_parts_is_one(page: Page, shop: Shop, late_from: int) -> None:
+    message = codes.barcode_message(shop.card.number)
+
+    scanner(page).scan(message, late_from=late_from % len(message))
+
+    opened(page)
+    expect(page.locator(".till-refusal")).to_have_count(0)
+
+
 def test_a_scan_into_the_amount_leaves_nothing_in_it_on_any_layout(page: Page, shop: Shop) -> None:
     numbers = [second_card(shop), shop.card.number]
     seen = (
@@ -168,7 +178,8 @@ def test_a_person_who_types_is_no_scanner(page: Page, shop: Shop) -> None:
 
 def test_the_same_code_twice_within_two_seconds_is_one_scan(page: Page, shop: Shop) -> None:
     scans: list[str] = []
-    page.on("request", lambda request: scans.append(request.url) if request.url.endswith("/till/scan") else None)
+    whole = shop.card.number  # a busy machine may tear a scan, and what it hears first is asked for too
+    page.on("request", lambda request: scans.append(request.url) if whole in (request.post_data or "") else None)
     page.evaluate("const now = performance.now(); performance.now = () => window.clock ?? now")
     scan = scanner(page).scan
 
@@ -180,9 +191,8 @@ def test_the_same_code_twice_within_two_seconds_is_one_scan(page: Page, shop: Sh
     assert len(scans) == 1
 
     page.evaluate("window.clock += 2010")
-    scan(shop.card.number)
-    page.wait_for_timeout(300)
-    assert len(scans) == 2
+    with page.expect_request(lambda request: whole in (request.post_data or "")):
+        scan(shop.card.number)
 
 
 def test_a_scan_opens_the_card_from_the_till_s_other_pages(page: Page, shop: Shop) -> None:
