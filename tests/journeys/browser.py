@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.journeys.stage import READY_WITHIN_S, wait_for
 from tests.ports import free_port
@@ -36,6 +36,7 @@ FILM = (640, 480)
 CODE_SIDE = 360
 FRAMES = 5
 STOPS_WITHIN_S = 60
+expect.set_options(timeout=30_000)
 
 
 @dataclass(frozen=True, kw_only=True)
