@@ -26,7 +26,7 @@ from app.delivery.models import Node
 from app.errors import ConfigurationError, Conflict, Unprocessable
 from app.ledger import verify as books
 from app.ledger.models import Entry
-from app.migrations.run import is_newer, migrate
+from app.migrations.run import SIDE_FILE, is_newer, migrate
 from app.vault import Vault
 from app.world import World
 
@@ -192,6 +192,7 @@ def _dump(database: Database, file: Path, report: copying.Report) -> None:
             connection.exec_driver_sql("BEGIN")
     finally:
         copy.close()
+        file.with_name(file.name + SIDE_FILE).unlink(missing_ok=True)
 
 
 def _refill(source: Database, target: Database, report: copying.Report) -> dict[str, int]:

@@ -19,6 +19,7 @@ from app.errors import ConfigurationError
 
 LOCK = 7_365_738
 LONGEST_MIGRATION_MS = 3_600_000
+SIDE_FILE = "-migration"  # stands beside an SQLite file that was migrated, and is empty
 NEWER = "the database was migrated by a newer release of Tessera; start that release instead"
 
 
@@ -65,7 +66,7 @@ def is_newer(database: Database) -> bool:
 def _alone(file: str) -> Iterator[None]:
     """No other process migrates this SQLite file meanwhile. Each migration is a transaction of its own, between which
     another would take its turn; the kernel frees the lock of a side file when its process dies, however it dies."""
-    lock = os.open(f"{file}-migration", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = os.open(file + SIDE_FILE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
