@@ -14,11 +14,10 @@ from app.segments.asking import (
     Condition,
     compare,
     days_ago,
-    habit_has,
-    habit_number,
     habit_s,
     holds,
     matched,
+    number_of,
     some,
 )
 from app.segments.outside import (
@@ -60,12 +59,14 @@ def _summed(
 ) -> Condition:  # fmt: skip
     """The sum of the last days. Who bought nothing since then is told by one look at the habit, without their days."""
     if not leaf.days:
-        return habit_number(ever, leaf)
+        return number_of(asking.habit_has, ever, leaf)
     if asking.session.get_bind().dialect.name == "postgresql":
         return _in_groups(column, leaf, asking)
-    bought = habit_has(Habit.last_at.is_not(None), Habit.last_at >= asking.since(leaf.days))
+    bought = asking.habit_has(Habit.last_at >= asking.since(leaf.days))
     fits = compare(_own_sum(column, ever, leaf, asking), leaf)
-    enough = [habit_has(year >= leaf.number)] if leaf.op in {"at_least", "is"} and leaf.days <= YEAR_DAYS - 1 else []
+    enough = (
+        [asking.habit_has(year >= leaf.number)] if leaf.op in {"at_least", "is"} and leaf.days <= YEAR_DAYS - 1 else []
+    )
     if holds(leaf.op, 0, leaf.number):
         return or_(~bought, fits)
     return and_(bought, *enough, fits)
@@ -96,7 +97,7 @@ def _own_sum(
 
 
 def last_visit(leaf: Leaf, asking: Asking) -> Condition:
-    return habit_has(days_ago(Habit.last_at, leaf, asking))
+    return asking.habit_has(days_ago(Habit.last_at, leaf, asking))
 
 
 def own_last_visit(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
@@ -104,7 +105,7 @@ def own_last_visit(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
 
 
 def first_purchase(leaf: Leaf, asking: Asking) -> Condition:
-    return habit_has(days_ago(Habit.first_at, leaf, asking))
+    return asking.habit_has(days_ago(Habit.first_at, leaf, asking))
 
 
 def own_first_purchase(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
@@ -112,7 +113,7 @@ def own_first_purchase(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
 
 
 def active(leaf: Leaf, asking: Asking) -> Condition:
-    return matched(leaf, habit_has(Habit.last_at.is_not(None), Habit.last_at >= asking.since(ACTIVE_DAYS)))
+    return matched(leaf, asking.habit_has(Habit.last_at >= asking.since(ACTIVE_DAYS)))
 
 
 def lapsed(leaf: Leaf, asking: Asking) -> Condition:
@@ -121,14 +122,14 @@ def lapsed(leaf: Leaf, asking: Asking) -> Condition:
     usual_ms = func.coalesce(two_gaps_ms, ACTIVE_DAYS * DAY_MS)
     last_ms = type_coerce(Habit.last_at, BigInteger)
     over = last_ms + usual_ms < literal(milliseconds(asking.now), BigInteger)
-    return matched(leaf, habit_has(Habit.last_at.is_not(None), over))
+    return matched(leaf, asking.habit_has(over))
 
 
 def score(column: InstrumentedAttribute[int | None]) -> Any:
     """A question about one of the three scores; who bought nothing in a year has none, and fits no number."""
 
-    def condition(leaf: Leaf, _asking: Asking) -> Condition:
-        return habit_has(column.is_not(None), compare(column, leaf))
+    def condition(leaf: Leaf, asking: Asking) -> Condition:
+        return asking.habit_has(compare(column, leaf))
 
     return condition
 
@@ -136,8 +137,8 @@ def score(column: InstrumentedAttribute[int | None]) -> Any:
 def habitual(column: InstrumentedAttribute[str]) -> Any:
     """A question about the product or the category that is bought most often."""
 
-    def condition(leaf: Leaf, _asking: Asking) -> Condition:
-        return matched(leaf, habit_has(column.in_(leaf.values)))
+    def condition(leaf: Leaf, asking: Asking) -> Condition:
+        return matched(leaf, asking.habit_has(column.in_(leaf.values)))
 
     return condition
 
@@ -180,9 +181,9 @@ def _last_time(sort: str, leaf: Leaf, asking: Asking) -> Select[Any]:
     )  # fmt: skip
 
 
-def favourite_store(leaf: Leaf, _asking: Asking) -> Condition:
+def favourite_store(leaf: Leaf, asking: Asking) -> Condition:
     stores = select(Store.id).where(Store.public_id.in_(leaf.values))
-    return matched(leaf, habit_has(Habit.store_id.is_not(None), Habit.store_id.in_(stores)))
+    return matched(leaf, asking.habit_has(Habit.store_id.in_(stores)))
 
 
 def own_favourite_store(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:

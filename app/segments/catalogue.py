@@ -66,11 +66,21 @@ def condition(rule: Rule, asking: Asking) -> Condition:
     if isinstance(rule, Leaf):
         return FACTS[rule.fact].condition(rule, asking)
     if isinstance(rule, Not):
-        return not_(condition(rule.part, asking))
+        return _opposite(rule.part, asking)
     parts = [condition(part, asking) for part in rule.parts]
     if not parts:
         return true()
     return and_(*parts) if rule.how == "all" else or_(*parts)
+
+
+def _opposite(rule: Rule, asking: Asking) -> Condition:
+    """What a "not" is before: part by part, since PostgreSQL joins what is absent only where it stands by itself."""
+    if isinstance(rule, Not):
+        return condition(rule.part, asking)
+    if isinstance(rule, Leaf) or not rule.parts:
+        return not_(condition(rule, asking))
+    parts = [_opposite(part, asking) for part in rule.parts]
+    return or_(*parts) if rule.how == "all" else and_(*parts)
 
 
 def own(leaf: Leaf, asking: Asking) -> ColumnElement[Any] | None:

@@ -12,15 +12,15 @@ from app.cards.models import Card, Consent, Installation, Member, Store
 from app.habits.models import Habit
 from app.ledger.models import Account, Lot
 from app.segments.asking import (
+    POINTS,
     Asking,
     Condition,
     compare,
     days_ago,
     habit_s,
-    holds,
     matched,
-    member_has,
     member_s,
+    number_of,
     some,
 )
 from app.segments.rules import Leaf
@@ -39,8 +39,10 @@ def own_tier(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return case((Card.tier_id.is_(None), NONE), else_="tier_" + cast(Card.tier_id, Text))
 
 
-def language(leaf: Leaf, _asking: Asking) -> Condition:
-    return matched(leaf, member_has(func.lower(func.substr(Member.language, 1, 2)).in_(leaf.values)))
+def language(leaf: Leaf, asking: Asking) -> Condition:
+    spoken = func.lower(func.substr(Member.language, 1, 2)).in_(leaf.values)
+    # the plain comparison is there for PostgreSQL's guess of how many it finds
+    return matched(leaf, asking.member_has(or_(Member.language.in_(leaf.values), spoken)))
 
 
 def own_language(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
@@ -60,43 +62,43 @@ def member_for(leaf: Leaf, asking: Asking) -> Condition:
     return days_ago(Card.created_at, leaf, asking)
 
 
-def source(leaf: Leaf, _asking: Asking) -> Condition:
+def source(leaf: Leaf, asking: Asking) -> Condition:
     kinds = [Member.source.startswith("poster:")] if "poster" in leaf.values else []
-    return matched(leaf, member_has(or_(Member.source.in_(leaf.values), *kinds)))
+    return matched(leaf, asking.member_has(or_(Member.source.in_(leaf.values), *kinds)))
 
 
 def own_source(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return member_s(Member.source)
 
 
-def attribute(leaf: Leaf, _asking: Asking) -> Condition:
-    return _attribute(leaf, leaf.name)
+def attribute(leaf: Leaf, asking: Asking) -> Condition:
+    return _attribute(leaf, asking, leaf.name)
 
 
 def own_attribute(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return member_s(_said(leaf.name))
 
 
-def survey(leaf: Leaf, _asking: Asking) -> Condition:
-    return _attribute(leaf, SURVEY + leaf.name)
+def survey(leaf: Leaf, asking: Asking) -> Condition:
+    return _attribute(leaf, asking, SURVEY + leaf.name)
 
 
 def own_survey(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return member_s(_said(SURVEY + leaf.name))
 
 
-def _attribute(leaf: Leaf, name: str) -> Condition:
-    return matched(leaf, member_has(func.coalesce(_said(name), "").in_(leaf.values)))
+def _attribute(leaf: Leaf, asking: Asking, name: str) -> Condition:
+    return matched(leaf, asking.member_has(func.coalesce(_said(name), "").in_(leaf.values)))
 
 
 def _said(name: str) -> ColumnElement[Any]:
     return cast(Member.attributes[name].as_string(), Text)
 
 
-def consent(leaf: Leaf, _asking: Asking) -> Condition:
+def consent(leaf: Leaf, asking: Asking) -> Condition:
     purpose, _, channel = leaf.value.partition(".")
     if (purpose, channel) == ("marketing", "wallet"):
-        return matched(leaf, member_has(Member.marketing_consent.is_(true())))
+        return matched(leaf, asking.member_has(Member.marketing_consent == true()))
     newer = aliased(Consent)
     same = (Consent.member_id == Card.member_id, Consent.purpose == purpose, Consent.channel == channel)
     after = select(1).where(
@@ -123,8 +125,8 @@ def own_wallet(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return case((held == 0, NONE), (held > 1, "any"), else_=first.correlate(Card).scalar_subquery())
 
 
-def balance(leaf: Leaf, _asking: Asking) -> Condition:
-    return _units(leaf, "points")
+def balance(leaf: Leaf, asking: Asking) -> Condition:
+    return number_of(asking.points_have, POINTS.balance, leaf)
 
 
 def own_balance(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
@@ -132,7 +134,12 @@ def own_balance(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
 
 
 def stamps(leaf: Leaf, _asking: Asking) -> Condition:
-    return _units(leaf, f"stamp:{leaf.name}")
+    """An account is opened with its first unit: who has none, has 0."""
+
+    def has(*conditions: Condition) -> Condition:
+        return some(select(1).select_from(Account).where(*_account(f"stamp:{leaf.name}"), *conditions))
+
+    return number_of(has, Account.balance, leaf)
 
 
 def own_stamps(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
@@ -141,14 +148,6 @@ def own_stamps(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
 
 def _account(unit: str) -> tuple[Condition, ...]:
     return Account.member_id == Card.member_id, Account.role == "avail", Account.unit == unit
-
-
-def _units(leaf: Leaf, unit: str) -> Condition:
-    """What stands on an account, which is opened with the first unit: who has none, has 0."""
-    balance = func.coalesce(Account.balance, 0)
-    if holds(leaf.op, 0, leaf.number):
-        return not_(some(select(1).select_from(Account).where(*_account(unit), not_(compare(balance, leaf)))))
-    return some(select(1).select_from(Account).where(*_account(unit), compare(balance, leaf)))
 
 
 def _own_units(unit: str) -> ColumnElement[Any]:
@@ -176,24 +175,24 @@ def birthday(leaf: Leaf, asking: Asking) -> Condition:
     """Today or within so many days. Days are looked up by their digests; 29 February is kept on the 28th."""
     days = [asking.today + timedelta(days=offset) for offset in range(leaf.days + 1)]
     digests = list(birthdays.digests_of(asking.session, asking.programme_id, days))
-    return matched(leaf, member_has(Member.birthday_index.is_not(None), Member.birthday_index.in_(digests)))
+    return matched(leaf, asking.member_has(Member.birthday_index.in_(digests)))
 
 
-def home_store(leaf: Leaf, _asking: Asking) -> Condition:
+def home_store(leaf: Leaf, asking: Asking) -> Condition:
     stores = select(Store.id).where(Store.public_id.in_(leaf.values)).scalar_subquery()
-    return matched(leaf, member_has(Member.home_store_id.is_not(None), Member.home_store_id.in_(stores)))
+    return matched(leaf, asking.member_has(Member.home_store_id.in_(stores)))
 
 
 def own_home_store(_leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
     return member_s(select(Store.public_id).where(Store.id == Member.home_store_id).scalar_subquery())
 
 
-def region(leaf: Leaf, _asking: Asking) -> Condition:
+def region(leaf: Leaf, asking: Asking) -> Condition:
     """That of the store used most, or else of the home store."""
     stores = select(Store.id).where(Store.region.in_(leaf.values))
     used = select(1).select_from(Habit).where(Habit.card_id == Card.id, Habit.store_id.is_not(None))
     by_use = some(used.where(Habit.store_id.in_(stores)))
-    by_home = member_has(Member.home_store_id.is_not(None), Member.home_store_id.in_(stores))
+    by_home = asking.member_has(Member.home_store_id.in_(stores))
     return matched(leaf, or_(by_use, and_(not_(some(used)), by_home)))
 
 

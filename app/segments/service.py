@@ -21,7 +21,7 @@ from app.errors import Conflict, NotFound, Sentence, Unprocessable
 from app.habits.service import store_sql
 from app.likelihood import unindexed
 from app.segments import catalogue, hints, reasons, references, rules, uses
-from app.segments.asking import Asking
+from app.segments.asking import Asking, joined
 from app.segments.models import Segment, SegmentMember
 from app.segments.reasons import Verdict
 from app.segments.rules import Rule
@@ -202,8 +202,9 @@ def count(session: Session, programme_id: int, rule: Rule, *, now: datetime) -> 
     if why_none is not None:
         return Counted(cards=0, hint=why_none)
     room_to_count(session)
-    query = select(func.count()).select_from(Card).where(*everybody(programme_id))
-    cards = session.execute(query.where(_condition(session, programme_id, rule, now))).scalar_one()
+    fits = catalogue.condition(rule, Asking.of(session, programme_id, now, is_joined=True))
+    query = joined(select(func.count()).select_from(Card)).where(*everybody(programme_id), fits)
+    cards = session.execute(query).scalar_one()
     return Counted(cards=cards, hint="" if cards else Sentence("Nobody fits these rules at the moment."))
 
 
