@@ -5,13 +5,14 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from marshmallow import ValidationError
 from sqlalchemy import select
 
 from app import localtime
 from app.api.calls import Body, Call, unknown
 from app.api.fields import MOMENT, Moment
 from app.api.offers import offer_named
-from app.campaigns import drafting
+from app.campaigns import drafting, timing
 from app.campaigns.drafting import Draft
 from app.cards import programmes
 from app.cards.models import Programme, Store
@@ -71,7 +72,12 @@ def _meant(text: str, zone: str, values: dict[str, Any]) -> dict[str, Any]:
     """
     if not MOMENT.fullmatch(text):
         return {"send_local": text}
-    at: datetime = Moment().deserialize(text)
+    try:
+        at: datetime = Moment().deserialize(text)
+    except ValidationError:  # such as the last hour of the year 9999, which is none in UTC
+        return {"send_local": text}
+    if at.year not in timing.YEARS:
+        return {"send_local": text}
     local = localtime.wall_clock(at, zone)
     if values["timezone_mode"] == "fixed" and localtime.oddity(local, zone) is Oddity.TWICE:
         return {"send_local": drafting.local_of(at, "UTC"), "timezone": "UTC"}

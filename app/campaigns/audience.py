@@ -69,9 +69,16 @@ class Setting:
     own_quiet: Quiet | None
     zones: Mapping[int, str]
 
-    def zone_of(self, clock: Clock) -> str:
-        """By whose clock somebody is told. In the fixed mode that is their own for quiet hours alone."""
-        mode = "store" if self.campaign.timezone_mode == "store" else "member"
+    def meant_zone(self, clock: Clock) -> str:
+        """By which clock the campaign's time is meant for somebody."""
+        fixed, mode = self.campaign.timezone, self.campaign.timezone_mode
+        return fixed if mode == "fixed" else self._zone(clock, mode)
+
+    def own_zone(self, clock: Clock) -> str:
+        """By which clock somebody lives, and is left in peace at night, whatever the campaign's time is meant by."""
+        return self._zone(clock, "member")
+
+    def _zone(self, clock: Clock, mode: str) -> str:
         return timing.zone_for(
             mode,
             chosen=clock.zone,

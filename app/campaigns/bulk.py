@@ -73,12 +73,12 @@ def suppress(session: Session, run_id: int, ids: Sequence[int], reason: str, *, 
     return rows_changed(session, decided.execution_options(synchronize_session=False))
 
 
-def defer(session: Session, run_id: int, ids: Sequence[int], due_at: datetime) -> None:
-    """Let these recipients wait for the end of quiet hours."""
+def defer(session: Session, run_id: int, ids: Sequence[int], due_at: datetime, note: str) -> None:
+    """Let these recipients wait, for the end of quiet hours or until a cap allows it."""
     mine = update(Recipient).where(
         Recipient.run_id == run_id, Recipient.state == "planned", Recipient.card_id.in_(these(session, ids))
     )
-    later = mine.values(due_at=due_at, note="quiet_hours_moved")
+    later = mine.values(due_at=due_at, note=note)
     session.execute(later.execution_options(synchronize_session=False))
 
 

@@ -135,12 +135,15 @@ def _planned(session: Session, judge: planning.Judge, people: Sequence[Person]) 
         due_at = datetime.fromtimestamp(due_ms / 1000, UTC)
         is_soon = due_at - judge.now < caps.DAY
         if state == "planned" and is_soon:
-            reason = limits.reason(told.get(person.card_id, Told()), person.per_week)
+            before = told.get(person.card_id, Told())
+            reason = limits.reason(before, person.per_week)
+            moved_to = limits.moved_to(before, reason, due_at) if reason else None
+            reason, due_at = ("", moved_to) if moved_to else (reason, due_at)
         if reason:
             plan.reasons[reason] += 1
             continue
         plan.leaving.append((person, due_at))
-        plan.zones[judge.setting.zone_of(person.clock)] += 1
+        plan.zones[judge.setting.own_zone(person.clock)] += 1
         plan.moved += note == "quiet_hours_moved"
     return plan
 
@@ -149,7 +152,7 @@ def _waves(plan: _Plan, setting: Setting, scale: float) -> tuple[Wave, ...]:
     number: Counter[str] = Counter()
     first: dict[str, datetime] = {}
     for person, due_at in plan.leaving:
-        local = localtime.wall_clock(due_at, setting.zone_of(person.clock)).replace(minute=0, second=0, microsecond=0)
+        local = localtime.wall_clock(due_at, setting.own_zone(person.clock)).replace(minute=0, second=0, microsecond=0)
         hour = timing.as_text(local)
         number[hour] += 1
         first[hour] = min(first.get(hour, due_at), due_at)

@@ -12,9 +12,9 @@ KINDS = ("once", "recurring", "triggered")
 STATES = ("draft", "approved", "queued", "sending", "paused", "sent", "stopped")
 REASONS = (
     "no_consent", "unwanted_topic", "too_late", "cap_day", "cap_week", "not_installed", "holdout", "outranked",
-    "paused", "stopped", "left_segment", "erased", "duplicate", "offer_over", "unfilled",
+    "paused", "stopped", "left_segment", "no_longer", "erased", "duplicate", "offer_over", "unfilled",
 )  # fmt: skip
-NOTES = ("quiet_hours_moved", "wallet_quota", "global")
+NOTES = ("quiet_hours_moved", "cap_moved", "wallet_quota", "global")
 
 
 class MarketingPolicy(Base):
@@ -51,7 +51,9 @@ class Campaign(Base):
     without having been chosen. `goal`: {"metric", "days"}, named before approval.
 
     `revision` rises with every edit of audience, words, value or dates, which returns it to draft. `approved_count`:
-    recipients at the approval. `resumed_at`: when a pause ended last; what fell due before is judged as paused.
+    recipients at the approval; `approved_rules`: its segment's revision then. `stopped_because`: in the words of who
+    stopped it; of a draft, why it did not go when its time came (`campaigns.approval`). `resumed_at`: when a pause
+    ended last; what fell due before is judged as paused.
     """
 
     __tablename__ = "campaign"
@@ -87,6 +89,7 @@ class Campaign(Base):
     approved_by: Mapped[str] = mapped_column(default="")
     approved_at: Mapped[datetime | None] = mapped_column(Instant)
     approved_count: Mapped[int | None] = mapped_column(BigId)
+    approved_rules: Mapped[int | None]
     launched_by: Mapped[str] = mapped_column(default="")
     launched_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)

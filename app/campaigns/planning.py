@@ -76,13 +76,10 @@ class Judge:
         return (person.card_id, "planned", arm, "", note, milliseconds(worth_it.at), None)
 
     def _leaves(self, by: Clock) -> timing.Leaving | None:
-        campaign, zone = self.setting.campaign, self.setting.zone_of(by)
+        meant_at = self.now
         if self.local:
-            clock = campaign.timezone if campaign.timezone_mode == "fixed" else zone
-            meant_at = max(timing.meant(self.local, clock), self.now)
-        else:
-            meant_at = self.now
-        leaving = timing.leaving(meant_at, zone, self.setting.quiet_of(by))
+            meant_at = max(timing.meant(self.local, self.setting.meant_zone(by)), self.now)
+        leaving = timing.leaving(meant_at, self.setting.own_zone(by), self.setting.quiet_of(by))
         return leaving if leaving is not None and timing.is_worth(leaving.at, self.worth_until) else None
 
 

@@ -44,10 +44,10 @@ def rivals(
     """When messages of greater rank are due for these people, by card, today or later."""
     due = _planned(session, setting.campaign, list(people))
     for run, other in _coming(session, setting.campaign, now):
-        told = _told_by(session, other, people, now)
-        for person in told:
-            zone = other.timezone if other.timezone_mode == "fixed" else setting.zone_of(person.clock)
-            due.setdefault(person.card_id, []).append(timing.meant(run.occurrence, zone))
+        theirs = audience.setting(session, other)
+        for person in _told_by(session, theirs, people, now):
+            meant_at = timing.meant(run.occurrence, theirs.meant_zone(person.clock))
+            due.setdefault(person.card_id, []).append(meant_at)
     return due
 
 
@@ -70,12 +70,11 @@ def _coming(session: Session, campaign: Campaign, now: datetime) -> list[tuple[C
     return sorted(found, key=lambda pair: rank(pair[1]), reverse=True)[:LOOKED_AT]
 
 
-def _told_by(session: Session, other: Campaign, people: Mapping[int, Person], now: datetime) -> list[Person]:
+def _told_by(session: Session, theirs: Setting, people: Mapping[int, Person], now: datetime) -> list[Person]:
     """Who of these people another campaign would tell."""
-    wanted = audience.conditions(session, other, now=now)
+    wanted = audience.conditions(session, theirs.campaign, now=now)
     mine = select(Card.id).where(Card.id.in_(bulk.these(session, sorted(people))), *wanted)
-    held = audience.shares(session, other, now=now)
-    theirs = audience.setting(session, other)
+    held = audience.shares(session, theirs.campaign, now=now)
     return [
         person
         for person in (people[card_id] for card_id in session.scalars(mine))

@@ -1,5 +1,6 @@
 """The occurrences of a campaign as rows: the next one waits, one at a time is under way, those before are over."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
@@ -37,9 +38,20 @@ def occurrences_after(campaign: Campaign, text: str) -> "list[str]":
 
 def next_occurrence(campaign: Campaign, *, after: datetime) -> str | None:
     """The first local time of a campaign that is not over by its own clock."""
-    before = timing.as_text(localtime.wall_clock(after - STARTED_JUST_NOW, campaign.timezone).replace(microsecond=0))
-    later = occurrences_after(campaign, before)
-    return next((one for one in later if timing.meant(one, campaign.timezone) >= after - STARTED_JUST_NOW), None)
+    return next(_not_over(campaign, after), None)
+
+
+def next_free(session: Session, campaign: Campaign, *, after: datetime) -> str | None:
+    """The same, but none that was sent already: where the sun rises earlier, a time is over before it is by the
+    campaign's own clock, and a campaign that was changed since goes on with the next one."""
+    had = set(session.scalars(select(CampaignRun.occurrence).where(CampaignRun.campaign_id == campaign.id)))
+    return next((one for one in _not_over(campaign, after) if one not in had), None)
+
+
+def _not_over(campaign: Campaign, after: datetime) -> Iterator[str]:
+    since = after - STARTED_JUST_NOW
+    before = timing.as_text(localtime.wall_clock(since, campaign.timezone).replace(microsecond=0))
+    return (one for one in occurrences_after(campaign, before) if timing.meant(one, campaign.timezone) >= since)
 
 
 def fires_at(session: Session, campaign: Campaign, local: str) -> datetime:
@@ -58,7 +70,7 @@ def schedule(session: Session, campaign: Campaign, *, now: datetime) -> None:
     if campaign.send_local == timing.NOW:
         occurrence, fire_at = localtime.local_key(now, campaign.timezone), now
     else:
-        found = next_occurrence(campaign, after=now)
+        found = next_free(session, campaign, after=now)
         if found is None:
             return
         occurrence, fire_at = found, fires_at(session, campaign, found)
@@ -205,6 +217,9 @@ def _give_up(session: Session, campaign: Campaign, run: CampaignRun, now: dateti
     return "missed"
 
 
+_GOES_ON = (*states.ALIVE, "paused")  # a pause holds up nobody who was decided about already
+
+
 def _follow(session: Session, campaign: Campaign, occurrence: str, now: datetime, *, missed: bool = False) -> None:
     """Let the next occurrence wait; with none left the campaign is over."""
     later = occurrences_after(campaign, occurrence) if campaign.kind == "recurring" else []
@@ -213,9 +228,9 @@ def _follow(session: Session, campaign: Campaign, occurrence: str, now: datetime
         insert_if_new(session, CampaignRun, campaign_id=campaign.id, occurrence=later[0], fire_at=fire_at, **_NEW)
         states.turn(session, campaign, of=("sending",), state="queued")
     elif missed:
-        states.turn(session, campaign, of=states.ALIVE, state="stopped", stopped_because="missed", ended_at=now)
+        states.turn(session, campaign, of=_GOES_ON, state="stopped", stopped_because="missed", ended_at=now)
     else:
-        states.turn(session, campaign, of=states.ALIVE, state="sent", ended_at=now)
+        states.turn(session, campaign, of=_GOES_ON, state="sent", ended_at=now)
 
 
 def follow_zones(session: Session, *, now: datetime) -> int:

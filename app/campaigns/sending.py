@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import exists, literal_column, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from app.campaigns import audience, bulk, caps, personal, ranking, runs, texts, 
 from app.campaigns.audience import Person, Setting
 from app.campaigns.caps import Caps, Told
 from app.campaigns.models import Campaign, CampaignRun, CampaignText, Recipient
+from app.campaigns.occasions import still
 from app.campaigns.personal import Numbers
 from app.campaigns.states import UNDER_WAY
 from app.cards.models import Card
@@ -56,27 +58,40 @@ class Stage:
     def campaign(self) -> Campaign:
         return self.setting.campaign
 
+    @property
+    def worth_until(self) -> datetime | None:
+        return self.offer.ends_at if self.offer else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What was read of the people of a chunk, by card."""
+    """What was read of the people of a chunk, by card. `audience`, `still`: who is in it, and has the reason of a
+    trigger, as of now; None where that is everybody."""
 
     people: Mapping[int, Person]
     due_at: Mapping[int, datetime]
     told: Mapping[int, Told]
     rivals: Mapping[int, list[datetime]]
     audience: frozenset[int] | None
+    still: frozenset[int] | None
     had_it: frozenset[int]
     numbers: Numbers
 
 
+class Later(NamedTuple):
+    """Until when somebody waits, and what for, as the recipient's note."""
+
+    at: datetime
+    note: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """Who is told, who is not and why, and who waits for the end of quiet hours."""
+    """Who is told, who is not and why, and who waits."""
 
     send: list[int]
     suppress: dict[str, list[int]]
-    defer: dict[datetime, list[int]]
+    defer: dict[Later, list[int]]
 
 
 def work(world: World, run_id: int, *, rest: Callable[[float], None] = time.sleep) -> Sent:
@@ -154,25 +169,28 @@ def withdraw(session: Session, card_ids: Sequence[int], *, now: datetime) -> int
     return sum(bulk.suppress(session, run_id, ids, "no_consent", now=now) for run_id, ids in by_run.items())
 
 
-def _verdict(stage: Stage, facts: Facts, limits: Caps, person: Person) -> tuple[str, datetime | None]:
-    """A reason not to send, or the instant until which it waits; neither: it is sent now."""
+def _verdict(stage: Stage, facts: Facts, limits: Caps, person: Person) -> tuple[str, Later | None]:
+    """A reason not to send, or until when it waits; neither: it is sent now."""
     card_id, setting, now = person.card_id, stage.setting, stage.now
     refused = setting.refusal(person) or _overtaken(stage, facts, card_id)
     if refused:
         return refused, None
-    zone = setting.zone_of(person.clock)
+    zone = setting.own_zone(person.clock)
     leaving = timing.leaving(now, zone, setting.quiet_of(person.clock))
     late = _is_late(stage, facts.due_at[card_id], leaving)
     if late:
         return late, None
     if leaving is not None and leaving.is_moved:
-        return "", leaving.at
+        return "", Later(leaving.at, "quiet_hours_moved")
     begins, ends = timing.day_of(now, zone)
     if any(begins <= at < ends for at in facts.rivals.get(card_id, ())):
         return "outranked", None
-    capped = limits.reason(facts.told.get(card_id, Told()), person.per_week)
+    told = facts.told.get(card_id, Told())
+    capped = limits.reason(told, person.per_week)
     if capped:
-        return capped, None
+        free_at = limits.moved_to(told, capped, now)
+        is_worth = free_at is not None and timing.is_worth(free_at, stage.worth_until)
+        return ("", Later(free_at, "cap_moved")) if free_at is not None and is_worth else (capped, None)
     missing = texts.unfilled(stage.words.words, person.language, facts.numbers.get(card_id, {}))
     return ("unfilled" if missing else ""), None
 
@@ -182,12 +200,14 @@ def _overtaken(stage: Stage, facts: Facts, card_id: int) -> str:
         return "offer_over"
     if facts.audience is not None and card_id not in facts.audience:
         return "left_segment"
+    if facts.still is not None and card_id not in facts.still:
+        return "no_longer"
     return "duplicate" if card_id in facts.had_it else ""
 
 
 def _is_late(stage: Stage, due_at: datetime, leaving: timing.Leaving | None) -> str:
     """Why it is no longer worth it: paused, if it fell due during a pause."""
-    until = stage.offer.ends_at if stage.offer else None
+    until = stage.worth_until
     in_time = leaving is not None and timing.is_worth(leaving.at, until)
     if in_time and until is None:
         in_time = stage.now - due_at <= runs.LATE_MOST
@@ -240,6 +260,7 @@ def _facts(session: Session, stage: Stage, due: Mapping[int, datetime]) -> Facts
         told=caps.told(session, ids, now=now),
         rivals=ranking.rivals(session, stage.setting, people, now=now),
         audience=stays,
+        still=still.due(session, stage.setting, people, now=now) if campaign.trigger else None,
         had_it=_had_it(session, stage, ids),
         numbers=personal.numbers(session, stage.setting.programme, ids, fields, now=now),
     )
@@ -263,8 +284,8 @@ def _write(session: Session, stage: Stage, facts: Facts, verdicts: Verdicts) -> 
     run_id, now = stage.run.id, stage.now
     for reason, ids in sorted(verdicts.suppress.items()):
         bulk.suppress(session, run_id, ids, reason, now=now)
-    for until, ids in sorted(verdicts.defer.items()):
-        bulk.defer(session, run_id, ids, until)
+    for later, ids in sorted(verdicts.defer.items()):
+        bulk.defer(session, run_id, ids, later.at, later.note)
     if not verdicts.send:
         return
     for ends_at, ids in _by_end(stage, facts, verdicts.send).items():
@@ -280,7 +301,7 @@ def _by_end(stage: Stage, facts: Facts, ids: Sequence[int]) -> dict[datetime, li
     """Until when the message stands on each card: with its offer, some days by the member's clock, or a week."""
     found: dict[datetime, list[int]] = {}
     for card_id in ids:
-        zone = stage.setting.zone_of(facts.people[card_id].clock)
+        zone = stage.setting.own_zone(facts.people[card_id].clock)
         found.setdefault(_ends(stage, zone), []).append(card_id)
     return found
 

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import ids
-from app.campaigns import audience, drafting, policy, runs, states, timing
+from app.campaigns import approval, audience, drafting, runs, states, timing
 from app.campaigns.drafting import Draft
 from app.campaigns.models import Campaign, CampaignRun, Recipient
 from app.cards.models import Programme, Store, Tier
@@ -37,7 +36,6 @@ __all__ = [
     "warnings",
 ]  # fmt: skip
 
-GROWN_MOST = (6, 5)
 READY_OFFERS = ("scheduled", "live")
 LONGEST_REASON = 200
 warnings = drafting.warnings
@@ -89,13 +87,8 @@ def edit(session: Session, campaign: Campaign, draft: Draft, *, by: str, now: da
     runs.forget(session, campaign.id)
     states.turn(
         session, campaign, of=states.EDITABLE, state="draft", revision=Campaign.revision + 1, changed_by=by,
-        changed_at=now, **_UNAPPROVED, **drafting.columns(draft),
+        changed_at=now, **approval.NONE, **drafting.columns(draft),
     )  # fmt: skip
-
-
-_UNAPPROVED: dict[str, Any] = {
-    "approved_by": "", "approved_at": None, "approved_count": None, "launched_by": "", "launched_at": None,
-}  # fmt: skip
 
 
 def move(session: Session, campaign: Campaign, local: str, *, by: str, now: datetime) -> None:
@@ -112,7 +105,7 @@ def move(session: Session, campaign: Campaign, local: str, *, by: str, now: date
     runs.forget(session, campaign.id)
     states.turn(
         session, campaign, of=states.EDITABLE, state="draft", revision=Campaign.revision + 1, changed_by=by,
-        changed_at=now, send_local=text, **_UNAPPROVED,
+        changed_at=now, send_local=text, **approval.NONE,
     )  # fmt: skip
 
 
@@ -125,11 +118,8 @@ def approve(session: Session, campaign: Campaign, *, by: str, now: datetime) -> 
     if by in {campaign.created_by, campaign.changed_by}:
         raise Forbidden("own_campaign", "You wrote this campaign; ask somebody else to approve it.")
     _require_goal(campaign)
-    people = audience.count(session, campaign, now=now)
-    _require_people(campaign, people)
-    states.turn(
-        session, campaign, of=("draft",), state="approved", approved_by=by, approved_at=now, approved_count=people
-    )
+    values = approval.given(session, campaign, by=by, now=now)
+    states.turn(session, campaign, of=("draft",), state="approved", **values)
 
 
 def launch(session: Session, campaign: Campaign, *, by: str, now: datetime, at_once: bool = False) -> None:
@@ -141,14 +131,15 @@ def launch(session: Session, campaign: Campaign, *, by: str, now: datetime, at_o
     states.require(states.locked(session, campaign), ("draft", "approved"))
     _require_goal(campaign)
     _require_offer(session, campaign, now)
-    _require_approval(session, campaign, now)
-    local = _time_to_send(campaign, now, at_once=at_once)
+    approval.require(session, campaign, now=now)
+    local = _time_to_send(session, campaign, now, at_once=at_once)
     was = campaign.state
-    shares = {"holdout_bp": audience.own_share(session, campaign, now=now)}
+    own_bp = audience.own_share(session, campaign, now=now)
     became = "sending" if campaign.kind == "triggered" else "queued"
     turned = states.turn(
-        session, campaign, of=(was,), state=became, send_local=local, launched_by=by, launched_at=now, **shares
-    )
+        session, campaign, of=(was,), state=became, send_local=local, launched_by=by, launched_at=now,
+        holdout_bp=own_bp, stopped_because="",
+    )  # fmt: skip
     if not turned:
         raise Conflict("campaign_queued", "This campaign is scheduled already.")
     runs.keep_back(session, campaign, audience.shares(session, campaign, now=now), now=now)
@@ -271,13 +262,6 @@ def _require_goal(campaign: Campaign) -> None:
         raise Unprocessable("goal_needed", text, errors={"goal": text})
 
 
-def _require_people(campaign: Campaign, people: int) -> None:
-    """A triggered campaign can begin before anybody is there to be told."""
-    if people == 0 and campaign.kind != "triggered":
-        text = "Nobody is in this audience; choose another."
-        raise Unprocessable("empty_audience", text, errors={"segment": text})
-
-
 def _require_offer(session: Session, campaign: Campaign, now: datetime) -> None:
     if campaign.offer_id is None:
         return
@@ -287,24 +271,7 @@ def _require_offer(session: Session, campaign: Campaign, now: datetime) -> None:
         raise Conflict("offer_not_ready", text, errors={"offer": text})
 
 
-def _require_approval(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Above a number of people somebody else must have approved, and the audience must not have grown since."""
-    if campaign.state == "approved":
-        people = audience.count(session, campaign, now=now)
-        _require_people(campaign, people)
-        if people * GROWN_MOST[1] > (campaign.approved_count or 0) * GROWN_MOST[0]:
-            states.turn(session, campaign, of=("approved",), state="draft", **_UNAPPROVED)
-            text = "The audience has grown by more than a fifth since the approval; it must be approved again."
-            raise Conflict("audience_grew", text, commits=True)
-        return
-    above = policy.of(session, campaign.programme_id).approve_above
-    people = audience.count(session, campaign, now=now, most=above + 1)
-    _require_people(campaign, people)
-    if people > above:
-        raise Conflict("approval_needed", "This goes to many people; ask somebody else to approve it first.")
-
-
-def _time_to_send(campaign: Campaign, now: datetime, *, at_once: bool) -> str:
+def _time_to_send(session: Session, campaign: Campaign, now: datetime, *, at_once: bool) -> str:
     """The local time that is meant; for `now` the present one by the campaign's clock.
 
     A recurrence begins with its next date; one whose dates are all over is in the past.
@@ -316,7 +283,7 @@ def _time_to_send(campaign: Campaign, now: datetime, *, at_once: bool) -> str:
     if not campaign.send_local:
         text = "Say when it is to be sent, or send it now."
         raise Unprocessable("no_time", text, errors={"send_at": text})
-    if runs.next_occurrence(campaign, after=now) is None:
+    if runs.next_free(session, campaign, after=now) is None:
         text = "This time has passed; send it now, or choose a later one."
         raise Unprocessable("in_the_past", text, errors={"send_at": text})
     return campaign.send_local

@@ -10,8 +10,9 @@ from app.errors import Unprocessable
 
 WORTH_AT_LEAST = timedelta(minutes=60)
 LONGEST_WAIT = timedelta(days=2)
-LOCAL_ADVICE = "Write the time as the clock on the wall shows it, such as 2026-12-24T10:00."
+LOCAL_ADVICE = "Write the time as the clock on the wall shows it, such as 2026-12-24T10:00, in the years 2000 to 2199."
 NOW = "now"
+YEARS = range(2000, 2200)  # what is beyond cannot be reckoned with in every zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def read_local(text: str) -> datetime:
         local = datetime.fromisoformat(text)
     except ValueError:
         local = None
-    if local is None or local.tzinfo is not None or len(text) < len("2026-12-24T10:00"):
+    if local is None or local.tzinfo is not None or len(text) < len("2026-12-24T10:00") or local.year not in YEARS:
         raise Unprocessable("invalid_time", LOCAL_ADVICE, errors={"send_at": LOCAL_ADVICE})
     return local.replace(microsecond=0)
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from app.campaigns import bulk, planning, ranking, runs, sending, service
+from app.campaigns import approval, bulk, planning, ranking, runs, sending, service
 from app.campaigns.models import Campaign, CampaignRun, Recipient
 from app.campaigns.states import ALIVE, UNDER_WAY
 from app.cards import expansion
@@ -151,20 +152,30 @@ def _suppress(world: World, run_id: int, reason: str) -> int:
 
 
 def _begin(world: World, done: Done) -> None:
+    """Let runs begin whose time has come, but not for people whom nobody has approved."""
     now = world.clock()
     with world.database.reading() as session:
-        query = select(CampaignRun.id).join(Campaign, Campaign.id == CampaignRun.campaign_id)
+        query = select(CampaignRun.id, Campaign).join(Campaign, Campaign.id == CampaignRun.campaign_id)
         waiting = query.where(CampaignRun.state == "waiting", CampaignRun.fire_at <= now, Campaign.state.in_(ALIVE))
-        due = list(session.scalars(waiting.order_by(CampaignRun.fire_at, CampaignRun.id)))
-
-    def begin(session: Session, run_id: int) -> str:
-        return runs.begin(session, session.get_one(CampaignRun, run_id), now=now)
-
-    for run_id in due:
-        became = world.database.transact(lambda session, one=run_id: begin(session, one))  # type: ignore[misc]
+        found = session.execute(waiting.order_by(CampaignRun.fire_at, CampaignRun.id)).all()
+        due = [(run_id, one.id, approval.missing(session, one, now=now)) for run_id, one in found]
+    for run_id, campaign_id, missing in due:
+        became = world.database.transact(
+            partial(_begun, campaign_id=campaign_id, run_id=run_id, missing=missing, now=now)
+        )
         done.begun += became != ""
         if became == "missed":
             log.error("run %s of a campaign came too late and was missed", run_id)
+        elif became == missing != "":
+            log.warning("a campaign did not go, since its people are not approved", extra={"campaign": campaign_id})
+
+
+def _begun(session: Session, campaign_id: int, run_id: int, missing: str, now: datetime) -> str:
+    """What became of a run whose time has come."""
+    if missing and approval.withdraw(session, session.get_one(Campaign, campaign_id), missing):
+        return missing
+    run = session.get(CampaignRun, run_id)
+    return runs.begin(session, run, now=now) if run is not None else ""
 
 
 def _finish(world: World, done: Done) -> None:

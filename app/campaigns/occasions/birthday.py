@@ -18,7 +18,10 @@ ONCE_IN_DAYS = 365
 
 
 def congratulated(session: Session, asked: Asked) -> Found:
-    """Cards of members with a birthday, known for 30 days, and not kept within the last 365 by any campaign."""
+    """Cards of members with a birthday, known for 30 days, and not kept within the last 365 by any campaign.
+
+    Who was to be congratulated and was not (the campaign was stopped) is found by the next one.
+    """
     before = asked.trigger.whole("days_before")
     first = max(asked.today - timedelta(days=LATE_DAYS), asked.day_of(asked.since))
     sends_on = [first + timedelta(days=one) for one in range((asked.today - first).days + EARLY_DAYS + 1)]
@@ -30,7 +33,7 @@ def congratulated(session: Session, asked: Asked) -> Found:
     )
     rows = session.execute(query.order_by(Card.id).limit(asked.limit)).all()
     cards = [row.id for row in rows]
-    said = told.of_cards(session, told.campaigns_on(session, asked.programme_id, "birthday"), cards) if cards else {}
+    said = told.kept(session, told.campaigns_on(session, asked.programme_id, "birthday"), cards) if cards else {}
     due = []
     for card, index, set_at in rows:
         kept_on = days[index or ""]

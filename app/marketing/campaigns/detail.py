@@ -65,6 +65,7 @@ def one(public_id: str) -> str:
             story=pages.story(reading, found, programme.timezone), number=words.number,
             may=_may(found, beside), staff_cards=_staff_cards(reading, programme.id),
             zone=words.zone_name(programme.timezone), is_live=_is_live(reading, found, now),
+            withdrawn=pages.withdrawn(found),
         )  # fmt: skip
 
 

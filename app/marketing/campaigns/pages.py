@@ -9,8 +9,8 @@ from flask_babel import gettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.campaigns import approval, timing
 from app.campaigns import service as campaigns
-from app.campaigns import timing
 from app.campaigns.models import Campaign, CampaignRun, Recipient
 from app.campaigns.service import Counts
 from app.errors import Forbidden
@@ -113,6 +113,20 @@ def story(session: Session, one: Campaign, zone: str) -> list[Mapping[str, str]]
          "when": words.moment(at, zone)}
         for title, by, at, because in sorted(steps, key=lambda step: step[2] or one.created_at) if at
     ]  # fmt: skip
+
+
+def withdrawn(one: Campaign) -> str:
+    """Why a scheduled campaign is a draft again without anybody having changed it; empty if it is none."""
+    if one.state != "draft":
+        return ""
+    if one.stopped_because == approval.NEEDED:
+        return str(gettext("More people were in its audience than may be told without a second person’s approval. "
+                           "Nobody was told; have it approved, and schedule it anew."))  # fmt: skip
+    if one.stopped_because == approval.GREW:
+        return str(gettext("Its audience was no longer the one that was approved: it had grown by more than a fifth, "
+                           "or its segment had other rules. Nobody was told; have it approved again, and schedule it "
+                           "anew."))  # fmt: skip
+    return ""
 
 
 def _row(one: Campaign, who: str, planned: int, counted: Counts | None) -> Row:

@@ -1,10 +1,10 @@
 """How a campaign is said to people: its state, whom it is for, by which clock, and why somebody got nothing."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from flask_babel import gettext
@@ -45,6 +45,11 @@ def moment(at: datetime, zone: str) -> str:
 def clock_time(local: datetime) -> str:
     """As `moment`, of a time that a wall clock shows."""
     return str(format_datetime(local, "EEE d MMM y, HH:mm", locale=page_language()))
+
+
+def date_of(day: date) -> str:
+    """`20 Nov 2026`."""
+    return str(format_date(day, "d MMM y", locale=page_language()))
 
 
 def campaign_state(state: str, kind: str = "once") -> tuple[str, str]:
@@ -174,6 +179,7 @@ def reason(code: str) -> str:
         "outranked": gettext("Gets a more important campaign that day"),
         "paused": gettext("Paused for so long that it was over"),
         "left_segment": gettext("No longer in the audience"),
+        "no_longer": gettext("What it was about was no longer so"),
         "erased": gettext("Left the programme"),
         "duplicate": gettext("Had it already"),
         "offer_over": gettext("The offer is over"),
@@ -182,6 +188,7 @@ def reason(code: str) -> str:
         "unwanted_topic": gettext("Does not want this topic"),
         "stopped": gettext("Stopped before it was their turn"),
         "quiet_hours_moved": gettext("Moved out of the quiet hours"),
+        "cap_moved": gettext("Moved to when a cap allowed it"),
     }
     return named.get(code, code)
 

@@ -140,6 +140,22 @@ def test_an_instant_is_kept_as_the_programme_s_wall_clock(api: Api, shop: Shop) 
     assert campaign["send_at"] == "2026-12-24T10:00"
 
 
+@pytest.mark.parametrize(
+    "send_at",
+    [
+        "9999-12-31T22:00",
+        "0001-01-01T00:30",
+        "0001-01-01T00:30:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "2200-01-01T10:00",
+    ],
+)
+def test_a_time_that_no_calendar_reckons_with_is_refused(api: Api, shop: Shop, send_at: str) -> None:
+    assert set(problem(api.post("/campaigns", body(shop, send_at=send_at)), 422, "invalid_campaign")["errors"]) == {
+        "send_at"
+    }
+
+
 def test_an_unknown_zone_is_the_programme_s_with_a_warning(api: Api, shop: Shop) -> None:
     campaign = created(api, shop, timezone="Moon/Tycho")
 

@@ -52,6 +52,13 @@ class Street:
             booked = ledger.credit(session, held, points, by=by, expires_at=until)
             moves.done(session, booked.card, booked, self.clock())
 
+    def spends(self, card: Card, points: int) -> None:
+        with self.world.database.unit_of_work() as session:
+            held = moves.usable(session, session.get_one(Card, card.id), None)
+            by = moves.circumstance(held, TILL, self.clock())
+            booked = ledger.spend(session, held, points, by=by)
+            moves.done(session, booked.card, booked, self.clock())
+
     def follows(self, trigger: dict[str, Any], **over: Any) -> Campaign:
         """A launched campaign."""
         return crowd.launched(self.world, self.programme, trigger=trigger, send_local="", **over)

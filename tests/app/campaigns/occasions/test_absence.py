@@ -1,10 +1,12 @@
 """Who stays away is invited back three times at most, after their own rhythm, until they buy."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.campaigns.occasions.absence import _step
 from app.cards.models import Card
-from tests.app.campaigns.crowd import outcome, settled
+from tests.app.campaigns.crowd import outcome, recipients, settled
 from tests.app.campaigns.occasions.street import Street
 
 WIN_BACK = {"on": "win_back"}
@@ -88,3 +90,20 @@ def test_ten_days_off_a_step_is_said_late_and_once(street: Street) -> None:
     assert street.due() == 0
     settled(street.world)
     assert outcome(street.world, campaign) == {"sent": 1}
+
+
+def test_who_buys_before_the_hour_of_the_message_is_not_missed(street: Street) -> None:
+    buys, stays = bought(street), bought(street)
+    campaign = street.follows(WIN_BACK)
+    street.clock.at = datetime(2026, 12, 20, 4, tzinfo=UTC)  # three hours before it leaves
+    assert street.due() == 2
+    street.days_later(0.1)
+    street.buys(buys)
+    street.due()
+
+    street.clock.at = datetime(2026, 12, 20, 7, 0, 5, tzinfo=UTC)
+    settled(street.world)
+
+    told = recipients(street.world, campaign)
+    assert (told[buys.id].state, told[buys.id].reason) == ("suppressed", "no_longer")
+    assert told[stays.id].state == "sent"

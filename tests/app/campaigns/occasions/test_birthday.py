@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.campaigns import service
 from app.cards import birthdays
 from app.cards.models import Card, Member
-from tests.app.campaigns.crowd import outcome, recipients, settled
+from tests.app.campaigns.crowd import again, outcome, recipients, settled
 from tests.app.campaigns.occasions.street import Street
 
 BIRTHDAY = {"on": "birthday"}
@@ -130,3 +131,26 @@ def test_days_before_the_birthday(street: Street) -> None:
     at(street, "2026-12-22T09:00").due()
 
     assert recipients(street.world, campaign)[card.id].due_at == datetime(2026, 12, 22, 14, 30, tzinfo=UTC)
+
+
+def test_who_was_not_congratulated_by_a_stopped_campaign_is_by_the_next_one(street: Street) -> None:
+    card = street.card(birthday="12-25")
+    at(street, "2026-12-25T05:00")
+    first = street.follows(BIRTHDAY)
+    assert street.due() == 1
+    settled(street.world)
+    with street.world.database.unit_of_work() as session:
+        service.stop(session, again(session, first), by="staff:author", now=street.clock())
+    settled(street.world)
+
+    second = street.follows(BIRTHDAY)
+    assert street.due() == 1
+    at(street, "2026-12-25T09:00")
+    settled(street.world)
+    third = street.follows(BIRTHDAY)
+
+    assert street.due() == 0
+    assert outcome(street.world, first) == {"stopped": 1}
+    assert outcome(street.world, second) == {"sent": 1}
+    assert outcome(street.world, third) == {}
+    assert street.occasions(card) == ["birthday:2026-12-25", "birthday:2026-12-25"]

@@ -48,3 +48,18 @@ def test_a_day_before_the_campaign_began_is_not_made_up_for(street: Street) -> N
     street.follows({"on": "occasion", "dates": ["2026-11-19"]})
 
     assert street.due() == 0
+
+
+def test_a_greeting_that_the_night_moves_beyond_its_day_is_not_said(street: Street) -> None:
+    campaign = street.follows(TEACHERS)
+    street.clock.at = datetime(2026, 11, 24, 19, 30, tzinfo=UTC)  # 22:30 here, which is quiet
+    here, west = street.card(), street.card("Ana Silva", zone="America/Sao_Paulo")
+    assert street.due() == 2
+    settled(street.world)
+
+    street.clock.at = datetime(2026, 11, 25, 6, 0, 1, tzinfo=UTC)
+    settled(street.world)
+
+    told = recipients(street.world, campaign)
+    assert (told[here.id].state, told[here.id].reason) == ("suppressed", "no_longer")
+    assert told[west.id].state == "sent"

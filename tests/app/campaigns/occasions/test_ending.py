@@ -1,6 +1,6 @@
 """Points that are about to be lost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.app.campaigns.crowd import outcome, settled
 from tests.app.campaigns.occasions.street import Street
@@ -47,3 +47,17 @@ def test_ten_days_off_the_nearer_warning_alone_is_said(street: Street) -> None:
 
     assert street.days_later(30).due() == 1
     assert street.occasions(card)[0].startswith("expiring:7:")
+
+
+def test_points_that_are_spent_before_the_hour_of_the_message_are_not_spoken_of(street: Street) -> None:
+    card = street.card()
+    street.gets(card, 100, until=street.clock() + timedelta(days=8))
+    campaign = street.follows(EXPIRING)
+    street.clock.at = datetime(2026, 11, 22, 4, tzinfo=UTC)
+    assert street.due() == 1
+    street.days_later(0.1).spends(card, 100)
+
+    street.clock.at = datetime(2026, 11, 22, 7, 0, 1, tzinfo=UTC)
+    settled(street.world)
+
+    assert outcome(street.world, campaign) == {"no_longer": 1}

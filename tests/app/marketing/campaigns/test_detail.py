@@ -13,6 +13,7 @@ from app.fraud import service as fraud
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.app.marketing.shop import FIELDS, NEW, Shop, send
+from tests.conftest import MovableClock
 
 ACTS = ("approve", "launch", "pause", "resume", "stop", "test", "duplicate")
 
@@ -185,6 +186,23 @@ def test_progress_adds_up_and_names_each_reason(shop: Shop, writer: FlaskClient,
     assert "Sending" in page or "Sent" in page
     assert re.search(r"<dt>Planned</dt><dd>3</dd>\s*<dt>Sent</dt><dd>3</dd>", page)
     assert re.search(r'data-label="Sent"[^>]*>3<', rows)
+
+
+def test_what_did_not_go_because_its_people_were_not_approved_says_so(
+    shop: Shop, writer: FlaskClient, kept: str, clock: MovableClock
+) -> None:
+    act(writer, kept, "launch")
+    shop.approve_above(2)  # as if a third had come since
+    clock.at = factories.NOW.replace(day=21, hour=7, second=1)
+    working.settle(shop.world)
+
+    page = html.unescape(writer.get(kept).text)
+    assert state(shop) == "draft"
+    assert "It did not go when its time came" in page
+    assert "Nobody was told; have it approved, and schedule it anew." in page
+
+    act(shop.browser("approver"), kept, "approve")
+    assert "It did not go when its time came" not in writer.get(kept).text
 
 
 def test_the_list_says_whom_when_and_in_what_state(shop: Shop, writer: FlaskClient, kept: str) -> None:
