@@ -14,19 +14,17 @@ from app.campaigns import timing
 from app.campaigns.drafting import NO_QUIET, Draft
 from app.campaigns.models import Campaign
 from app.campaigns.policy import Policy
-from app.cards import programmes
 from app.cards.models import Programme, Store, Tier
 from app.errors import AppError
-from app.marketing.campaigns import triggering
+from app.marketing.campaigns import rhythm, triggering
+from app.marketing.campaigns.typed import whole
 from app.marketing.settings.forms import basis_points, plain_percent
 from app.offers.models import Offer
 from app.segments import service as segments
 from app.segments.models import Segment
 
 EVERYBODY, OWN_WORDS = "all", "message"
-EVERY = ("day", "week", "month", "year")
 PARTS = ("title", "body")
-LONGEST_NUMBER = 6
 PLACES = {
     "quiet_hours": "quiet_from", "send_at": "send_local", "goal.metric": "metric", "goal.days": "goal_days",
     "goal": "metric", "offer": "what", "tier": "segment", "message": "title", "timezone": "timezone",
@@ -64,7 +62,7 @@ def parse(session: Session, values: Mapping[str, str], programme: Programme, pol
     errors: dict[str, str] = {}
     segment, tier = _audience(session, values, programme, errors)
     offer = _offer(session, values, programme, errors)
-    recurrence, local = _time(values, errors)
+    recurrence, local = rhythm.read(values, errors)
     holdout = _share(values, errors)
     draft = Draft(
         programme=programme,
@@ -82,9 +80,9 @@ def parse(session: Session, values: Mapping[str, str], programme: Programme, pol
         quiet=_quiet(values, policy),
         purpose=values.get("purpose", "marketing"),
         topic=values.get("topic", "").strip(),
-        priority=_whole("priority", values, errors, otherwise=50),
+        priority=whole("priority", values, errors, otherwise=50),
         holdout_bp=holdout,
-        goal={"metric": values["metric"], "days": _whole("goal_days", values, errors, otherwise=14)}
+        goal={"metric": values["metric"], "days": whole("goal_days", values, errors, otherwise=14)}
         if values.get("metric")
         else {},
     )
@@ -101,6 +99,7 @@ def first_values(programme: Programme, policy: Policy, local_now: datetime, on: 
         "kind": "once",
         "send_local": f"{day}T10:00",
         "every": "week",
+        "interval": "1",
         "at": "10:00",
         "first_on": day,
         "timezone_mode": "member",
@@ -129,6 +128,7 @@ def values_of(session: Session, one: Campaign, programme: Programme, policy: Pol
         "timezone": one.timezone,
         "quiet_from": _shown_quiet(one, one.quiet_from, policy.quiet_from),
         "quiet_to": _shown_quiet(one, one.quiet_to, policy.quiet_to),
+        "quiet_own": "yes" if (one.quiet_from, one.quiet_to) == (policy.quiet_from, policy.quiet_to) else "",
         "holdout": "" if one.holdout_bp is None else plain_percent(one.holdout_bp),
         "metric": str(one.goal.get("metric", "")),
         "goal_days": str(one.goal.get("days", "14")),
@@ -137,7 +137,7 @@ def values_of(session: Session, one: Campaign, programme: Programme, policy: Pol
         "purpose": one.purpose,
         "revision": str(one.revision),
         **{f"store.{store}": "yes" for store in stores},
-        **_time_values(one),
+        **rhythm.values_of(one),
         **_words_values(one, programme),
         **triggering.values_of(one.trigger),
     }
@@ -147,20 +147,6 @@ def _shown_quiet(one: Campaign, own: str | None, general: str) -> str:
     if own is None:
         return general
     return "" if one.quiet_from == one.quiet_to else own
-
-
-def _time_values(one: Campaign) -> dict[str, str]:
-    local = "" if one.send_local == timing.NOW else one.send_local[:16]
-    rule = one.recurrence
-    return {
-        "send_local": local,
-        "first_on": local[:10],
-        "at": local[11:16],
-        "every": str(rule.get("every", "week")),
-        "month_day": str(rule.get("day", "")),
-        "last_on": str(rule.get("until", "")),
-        **{f"weekday.{day}": "yes" for day in rule.get("weekdays", [])},
-    }
 
 
 def _words_values(one: Campaign, programme: Programme) -> dict[str, str]:
@@ -176,7 +162,7 @@ def _place(name: str, values: Mapping[str, str]) -> str:
     if name == "send_at" and values.get("kind") == "recurring":
         return "first_on"
     if name.startswith("recurrence"):
-        return "every"
+        return rhythm.place(name)
     if name.startswith("trigger"):
         return "trigger"
     if name.startswith("message."):
@@ -216,24 +202,6 @@ def _stores(session: Session, values: Mapping[str, str], programme: Programme) -
     return tuple(session.scalars(query.order_by(Store.id)))
 
 
-def _time(values: Mapping[str, str], errors: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """The recurrence, and the local time that is meant (of a recurrence the first)."""
-    kind = values.get("kind", "once")
-    if kind == "triggered":
-        return {}, ""
-    if kind != "recurring":
-        return {}, values.get("send_local", "").strip()
-    every = values.get("every", "")
-    rule: dict[str, Any] = {"every": every}
-    if every == "week" and (days := [day for day in range(1, 8) if values.get(f"weekday.{day}")]):
-        rule["weekdays"] = days
-    if every == "month" and values.get("month_day", "").strip():
-        rule["day"] = _whole("month_day", values, errors, otherwise=1)
-    if last := values.get("last_on", "").strip():
-        rule["until"] = last
-    return rule, f"{values.get('first_on', '').strip()}T{values.get('at', '').strip()}"
-
-
 def _share(values: Mapping[str, str], errors: dict[str, str]) -> int | None:
     if not values.get("holdout", "").strip():
         return None
@@ -244,9 +212,12 @@ def _share(values: Mapping[str, str], errors: dict[str, str]) -> int | None:
 
 
 def _quiet(values: Mapping[str, str], policy: Policy) -> tuple[str, str] | None:
-    """None where they are the programme's own, so that they follow it; two empty fields mean none at all."""
+    """None where they are the programme's own, so that they follow it; two empty fields mean none at all.
+
+    A campaign that has the same hours of its own (`quiet_own`) keeps them as its own.
+    """
     chosen = (values.get("quiet_from", "").strip(), values.get("quiet_to", "").strip())
-    if chosen == (policy.quiet_from, policy.quiet_to):
+    if chosen == (policy.quiet_from, policy.quiet_to) and not values.get("quiet_own"):
         return None
     return chosen if all(chosen) else NO_QUIET
 
@@ -268,20 +239,3 @@ def _message(values: Mapping[str, str], programme: Programme, offer: Offer | Non
 def _name(values: Mapping[str, str], offer: Offer | None) -> str:
     """As typed, else the first words that it says."""
     return values.get("name", "").strip() or values.get("title", "").strip() or (offer.title if offer else "")
-
-
-def _whole(name: str, values: Mapping[str, str], errors: dict[str, str], *, otherwise: int) -> int:
-    text = values.get(name, "").strip()
-    if not text:
-        return otherwise
-    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_NUMBER:
-        errors[name] = gettext("Write a whole number.")
-        return otherwise
-    return int(text)
-
-
-def zones(session: Session, programme: Programme) -> list[tuple[str, str]]:
-    """The zones that a fixed moment may be meant in: the programme's, its stores', and UTC."""
-    rows = session.scalars(select(Store.timezone).where(Store.programme_id == programme.id).distinct())
-    found = dict.fromkeys([programme.timezone, *sorted(rows), "UTC"])
-    return [(zone, zone.replace("_", " ")) for zone in found if programmes.is_zone(zone)]

@@ -6,34 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from babel.dates import get_day_names
 from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import i18n, localtime
-from app.campaigns import drafting, policy, runs, texts
+from app.campaigns import drafting, policy, runs
 from app.campaigns import service as campaigns
 from app.campaigns.models import Campaign
-from app.cards.models import Programme, Store
+from app.cards.models import Programme
 from app.errors import AppError, Conflict, Unprocessable
-from app.i18n import page_language
 from app.marketing import place
-from app.marketing.campaigns import forms, pages, side, triggering, words
+from app.marketing.campaigns import choices, forms, pages, side, words
 from app.marketing.campaigns.forms import CampaignForm
 from app.marketing.once import once
-from app.offers import service as offers
-from app.segments import service as segments
 from app.staff import audit, rules
 from app.staff.guards import current_staff, requires
 from app.web import world
 
 blueprint = Blueprint("marketing_campaigns", __name__, url_prefix="/marketing/campaigns")
-READY_OFFERS = ("draft", "approved", "scheduled", "live")
-LABELLED = ("what", "segment", "send_local", "every", "trigger", "timezone_mode", "quiet_from", "holdout", "metric",
-            "goal_days", "title", "body", "name", "priority", "topic")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +194,7 @@ def _form_page(
         action=subject.action, preview_href=subject.action, back_href=subject.back[0], back_name=subject.back[1],
         is_approved=bool(subject.campaign and subject.campaign.state in {"approved", "queued"}),
         audience=beside.audience if beside else 0, v_kind=values.get("kind", "once"),
-        quiet_hint=_quiet_hint(holds), **_choices(reading, programme),
+        quiet_hint=_quiet_hint(holds), **choices.all_of(reading, programme, values),
     )  # fmt: skip
 
 
@@ -223,42 +215,12 @@ def _with_refusal(form: CampaignForm, refusal: AppError) -> CampaignForm:
     return form.wrong(refusal) if refusal.errors or refusal.public else form
 
 
-def _choices(reading: Session, programme: Programme) -> dict[str, Any]:
-    """What can be chosen from in each part of the sentence."""
-    language = page_language()
-    found = [one for one in offers.of_programme(reading, programme.id) if one.state in READY_OFFERS]
-    stores = reading.scalars(select(Store).where(Store.programme_id == programme.id).order_by(Store.name)).all()
-    days = get_day_names("abbreviated", context="stand-alone", locale=language)
-    samples = {"first_name": gettext("friend")}
-    return {
-        "offers": [(forms.OWN_WORDS, gettext("a message of its own")),
-                   *((one.public_id, offers.words(one, language)[0]) for one in found)],
-        "audiences": [(forms.EVERYBODY, gettext("Everybody")),
-                      *((one.public_id, one.name) for one in segments.of_programme(reading, programme.id)),
-                      *((f"tier_{tier.id}", gettext("Tier %(name)s", name=tier.texts.get(language) or tier.name))
-                        for tier in programme.tiers)],
-        "kinds": words.kinds(), "clocks": words.clocks(), "metrics": words.goals(),
-        "zones": forms.zones(reading, programme), "everies": _everies(), "triggers": triggering.choices(),
-        "weekdays": [(day, days[day - 1]) for day in range(1, 8)],
-        "stores": [(one.public_id, one.name) for one in stores] if len(stores) > 1 else [],
-        "purposes": [("marketing", gettext("Marketing: asks for consent")), ("information", gettext("Information"))],
-        "fields": [(one, name, f"{{{one}|{samples.get(one, '')}}}") for one, name in words.fields()],
-        "field_sample": f"{{first_name|{samples['first_name']}}}",
-        "own_language": {"code": programme.language, "name": i18n.NAMES[programme.language]},
-        "languages": [(one, i18n.NAMES[one]) for one in i18n.LANGUAGES if one != programme.language],
-        "title_most": texts.LONGEST_TITLE, "short_most": texts.LONGEST_TITLE, "body_most": texts.LONGEST_BODY,
-        "shown_well": texts.SHOWN_WELL,
-    }  # fmt: skip
-
-
-def _everies() -> list[tuple[str, str]]:
-    return [("day", gettext("day")), ("week", gettext("week")), ("month", gettext("month")), ("year", gettext("year"))]
-
-
 def _labels() -> dict[str, str]:
     named = {
         "what": gettext("Send"), "segment": gettext("To"), "send_local": gettext("Day and time"),
-        "every": gettext("Every"), "trigger": gettext("What happens"), "timezone_mode": gettext("Whose time"),
+        "every": gettext("Every"), "interval": gettext("Every"), "month_day": gettext("Day of the month"),
+        "first_on": gettext("From"), "last_on": gettext("Until"), "times": gettext("At most"),
+        "trigger": gettext("What happens"), "timezone_mode": gettext("Whose time"),
         "quiet_from": gettext("Quiet hours"), "holdout": gettext("Holding back"), "metric": gettext("Goal"),
         "goal_days": gettext("Days"), "title": gettext("Lock screen"), "body": gettext("On the card"),
         "name": gettext("Name"), "priority": gettext("Priority"), "topic": gettext("Topic"),

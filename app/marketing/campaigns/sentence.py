@@ -1,22 +1,25 @@
 """A kept campaign as a sentence: what is sent to whom, when, and by what it is judged."""
 
 import re
-from datetime import datetime
+from calendar import monthrange
+from datetime import date, datetime
 
-from babel.dates import get_day_names
+from babel.dates import format_date, get_day_names
 from babel.lists import format_list
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from app.campaigns import recurring, texts, timing
 from app.campaigns.models import Campaign
 from app.campaigns.policy import Policy
+from app.campaigns.recurring import Rule
 from app.i18n import page_language
 from app.marketing.campaigns import words
 from app.offers import service as offers
 from app.offers.models import Offer
 
+LEAP_YEAR = 2000
 PLACE = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
 
 
@@ -61,30 +64,70 @@ def when(one: Campaign) -> Markup:
         return strong(gettext("at once"))
     if not one.send_local:
         return strong(gettext("at a time that is not chosen yet"))
-    at = datetime.fromisoformat(one.send_local[:16])
+    at = datetime.fromisoformat(one.send_local)
     if one.kind == "recurring":
-        return strong(again(one, at)) + " " + clock
+        return _recurring(one, at, clock)
     day = _filled(gettext("on %(day)s"), day=strong(words.clock_time(at)))
     return day + " " + clock
 
 
-def again(one: Campaign, first: datetime) -> str:
-    """How often a recurring campaign comes, such as "every week on Friday, 10:00"."""
+def _recurring(one: Campaign, first: datetime, clock: Markup) -> Markup:
+    """As `again`, where the clock stands beside the hour that it shows."""
     rule = recurring.parse(one.recurrence, {})
     if rule is None:
-        return ""
-    names = get_day_names("wide", locale=page_language())
-    days = format_list(
-        [names[day - 1] for day in sorted(rule.weekdays or {first.isoweekday()})], locale=page_language()
-    )
-    at = first.strftime("%H:%M")
+        return clock
+    return strong(_rhythm(rule, first)) + " " + clock + ", " + strong(", ".join(_limits(rule, first)))
+
+
+def again(one: Campaign, first: datetime) -> str:
+    """How a recurring campaign comes: "every 2 weeks: Friday, 10:00, from 27 Nov 2026, at most 3 times"."""
+    rule = recurring.parse(one.recurrence, {})
+    return ", ".join([_rhythm(rule, first), *_limits(rule, first)]) if rule else ""
+
+
+def _rhythm(rule: Rule, first: datetime) -> str:
+    """On which days and at what hour."""
+    told = {"interval": rule.interval, "time": f"{first:%H:%M}", "days": _days(rule, first)}
+    single = rule.interval == 1
     if rule.every == "week":
-        return str(gettext("every week: %(days)s, %(time)s", days=days, time=at))
-    if rule.every == "month":
-        return str(gettext("every month on day %(day)s, %(time)s", day=rule.day or first.day, time=at))
-    if rule.every == "year":
-        return str(gettext("every year, %(time)s", time=at))
-    return str(gettext("every day, %(time)s", time=at))
+        said = gettext("every week: %(days)s, %(time)s", **told) if single else gettext(
+            "every %(interval)s weeks: %(days)s, %(time)s", **told)  # fmt: skip
+    elif rule.every == "month":
+        told["day"] = rule.day or first.day
+        said = gettext("every month on day %(day)s, %(time)s", **told) if single else gettext(
+            "every %(interval)s months on day %(day)s, %(time)s", **told)  # fmt: skip
+    elif rule.every == "year":
+        told["day"] = _day_of_year(rule, first)
+        said = gettext("every year on %(day)s, %(time)s", **told) if single else gettext(
+            "every %(interval)s years on %(day)s, %(time)s", **told)  # fmt: skip
+    else:
+        said = gettext("every day, %(time)s", **told) if single else gettext(
+            "every %(interval)s days, %(time)s", **told)  # fmt: skip
+    return str(said)
+
+
+def _limits(rule: Rule, first: datetime) -> list[str]:
+    """From when on, until when, and how often in all."""
+    begins = next(recurring.dates(rule, first.date()), first.date())
+    found = [gettext("from %(day)s", day=words.date_of(begins))]
+    if rule.until is not None:
+        found.append(gettext("until %(day)s", day=words.date_of(rule.until)))
+    if rule.times is not None:
+        found.append(ngettext("at most %(num)d time", "at most %(num)d times", rule.times))
+    return found
+
+
+def _days(rule: Rule, first: datetime) -> str:
+    names = get_day_names("wide", locale=page_language())
+    days = sorted(rule.weekdays or {first.isoweekday()})
+    return str(format_list([names[day - 1] for day in days], locale=page_language()))
+
+
+def _day_of_year(rule: Rule, first: datetime) -> str:
+    """Such as "29 February", which is the month's last day in other years."""
+    last = monthrange(LEAP_YEAR, first.month)[1]
+    day = date(LEAP_YEAR, first.month, min(rule.day or first.day, last))
+    return str(format_date(day, "d MMMM", locale=page_language()))
 
 
 def quiet(one: Campaign, policy: Policy) -> Markup:

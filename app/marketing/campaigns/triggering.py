@@ -11,7 +11,7 @@ from app.campaigns.trigger_fields import CATALOGUE, KINDS, OWN, Field, Kind
 from app.i18n import translate
 
 OCCASION, WHICH = "occasion", "which"
-LONGEST = 400
+LONGEST = 1000
 LONGEST_NUMBER = 12
 
 
@@ -58,7 +58,7 @@ def read(values: Mapping[str, str], errors: dict[str, str]) -> dict[str, Any]:
     if kind.on == OCCASION:
         found |= _which(values.get(f"trigger.{OCCASION}.{WHICH}", ""))
     if found.get("calendar") and found["calendar"] != OWN:
-        found = {name: value for name, value in found.items() if name not in {"dates", "name"}}
+        found.pop("dates", None)
     return found
 
 
