@@ -47,9 +47,7 @@ def list_pilots(call: Call) -> Body:
 def widen_pilot(call: Call) -> Body:
     """Let what was tried hold in all stores, or in those that are named."""
     pilot = _named(call)
-    programme = call.session.get_one(Programme, pilot.programme_id)
-    stores, regions = call.body["stores"], call.body["regions"]
-    chosen = _stores(call, programme, stores, regions, field="stores") if stores or regions else None
+    chosen = _chosen(call, pilot)
     return _in_full(call, service.widen(call.session, pilot, chosen, by=call.caller.actor, now=call.now))
 
 
@@ -67,6 +65,15 @@ def _named(call: Call) -> Pilot:
     if not call.caller.sees(found.programme_id):
         raise unknown("pilot", name)
     return found
+
+
+def _chosen(call: Call, pilot: Pilot) -> list[Store] | None:
+    """The stores that a widening names, none of them for empty lists; None where it has no lists: all stores."""
+    stores, regions = (call.body.get(name) for name in ("stores", "regions"))
+    if stores is None and regions is None:
+        return None
+    programme = call.session.get_one(Programme, pilot.programme_id)
+    return _stores(call, programme, stores or (), regions or (), field="stores")
 
 
 def _stores(
@@ -192,9 +199,11 @@ OPERATIONS = (
         name="widen_pilot",
         summary="Widen a pilot",
         description=(
-            "To all stores, or to those that are named. An offer or rule holds there from the next purchase on; of a "
-            "campaign a copy goes to the others, at once or at its next date; its id is in outcome, with what it waits "
-            "for (waits, such as approval_needed) if it may not go yet."
+            "To all stores, or to those that are named; lists that name no store are refused. An offer or rule holds "
+            "there from the next purchase on. Of a campaign, which must have been launched, a copy goes to the others, "
+            "at once or at its next date; its id is in outcome, with what it waits for (waits, such as "
+            "approval_needed) if it may not go yet. Its offer comes to hold in these stores too; if it was limited to "
+            "fewer, its id is in outcome."
         ),
         tag="pilots",
         scope="write",

@@ -35,8 +35,10 @@ class NewPilot(Strict):
 
 
 class Widening(Strict):
-    stores = fields.List(Text(shortest=1, longest=80), load_default=list, metadata=IDS)
-    regions = fields.List(Text(shortest=1, longest=80), load_default=list, metadata=REGIONS)
+    """Without `stores` and `regions`, to all stores."""
+
+    stores = fields.List(Text(shortest=1, longest=80), metadata=IDS)
+    regions = fields.List(Text(shortest=1, longest=80), metadata=REGIONS)
 
 
 class PilotStore(Schema):

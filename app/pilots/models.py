@@ -19,7 +19,8 @@ class Pilot(Base):
     `subject`: the public id of the offer or campaign, or the name of the rule. Days are the programme's;
     `before_on` to the day before `starts_on` is what the pilot is compared with, `ends_on` is its last day. `state`:
     open until somebody ends it; `outcome`: what that changed, as {"stores": [public ids]}; of a campaign with
-    {"campaign": its copy's public id, "waits": what keeps the copy from going, ""}.
+    {"campaign": its copy's public id, "waits": what keeps the copy from going, ""}, and {"offer": public id} of the
+    offer that was widened with it.
     """
 
     __tablename__ = "pilot"

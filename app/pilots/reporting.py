@@ -91,8 +91,7 @@ def report(session: Session, pilot: Pilot, *, now: datetime) -> Report:
     programme = session.get_one(Programme, pilot.programme_id)
     today = localtime.wall_clock(now, programme.timezone).date()
     ended_on = localtime.wall_clock(pilot.ended_at, programme.timezone).date() if pilot.ended_at else date.max
-    end = min(today, pilot.ends_on + timedelta(days=1), ended_on)
-    days = (end - pilot.starts_on).days
+    days = min((min(today, ended_on) - pilot.starts_on).days, (pilot.ends_on - pilot.starts_on).days + 1)
     arms = _arms(session, pilot)
     if days <= 0:
         rows = tuple(
@@ -100,7 +99,8 @@ def report(session: Session, pilot: Pilot, *, now: datetime) -> Report:
             for store, arm in arms
         )
         return Report(before=None, during=None, is_interim=True, stores=rows, trials=dict.fromkeys(METRICS))
-    before, during = span_before(pilot.starts_on, days), Span(first=pilot.starts_on, last=end - timedelta(days=1))
+    last = pilot.starts_on + timedelta(days=days - 1)
+    before, during = span_before(pilot.starts_on, days), Span(first=pilot.starts_on, last=last)
     ids = [store.id for store, _ in arms]
     was, found = (_figures(session, pilot.programme_id, ids, span) for span in (before, during))
     rows = tuple(

@@ -19,6 +19,7 @@ from app.staff import audit
 
 LONGEST_NAME = 100
 LONGEST_DAYS = 366
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +153,7 @@ def _check(draft: Draft) -> None:
         errors["name"] = "A pilot has a name of 1 to 100 characters."
     if draft.kind not in KINDS:
         errors["kind"] = Sentence("This is one of %(known)s.", known=", ".join(KINDS))
-    if draft.ends_on < draft.starts_on:
-        errors["ends_on"] = "The last day does not come before the first."
-    elif (draft.ends_on - draft.starts_on).days >= LONGEST_DAYS:
-        errors["ends_on"] = "A pilot lasts a year at most."
+    errors |= _wrong_days(draft)
     for arm in ("pilot", "control"):
         stores: Sequence[Store] = getattr(draft, arm)
         if not stores:
@@ -163,7 +161,19 @@ def _check(draft: Draft) -> None:
         elif any(store.programme_id != draft.programme.id for store in stores):
             errors[arm] = "This belongs to another programme."
     if errors:
-        raise Unprocessable("invalid_pilot", " ".join(errors.values()), errors=errors)
+        raise Unprocessable("invalid_pilot", " ".join(dict.fromkeys(errors.values())), errors=errors)
+
+
+def _wrong_days(draft: Draft) -> dict[str, str]:
+    """A sentence for each day that cannot be reckoned with, by its field."""
+    days = {"starts_on": draft.starts_on, "ends_on": draft.ends_on}
+    text = "Write the day as 2026-11-20, in the years 2000 to 2199."
+    errors = {name: text for name, day in days.items() if not FIRST_YEAR <= day.year <= LAST_YEAR}
+    if not errors and draft.ends_on < draft.starts_on:
+        errors["ends_on"] = "The last day does not come before the first."
+    elif not errors and (draft.ends_on - draft.starts_on).days >= LONGEST_DAYS:
+        errors["ends_on"] = "A pilot lasts a year at most."
+    return errors
 
 
 def _check_stores(found: Subject, draft: Draft) -> None:

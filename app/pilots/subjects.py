@@ -67,13 +67,13 @@ def widen(
     """Let it hold at these stores too, None: at all; what was done, for the pilot to remember.
 
     An offer and a rule hold there from the next purchase on. A campaign has told its stores: a copy of it goes to the
-    others, at once or at its next date; where it may not go yet, `waits` is the code of what is missing, such as
-    `approval_needed`, and the copy stays a draft.
+    others, at once or at its next date, and its offer holds there too. Where it may not go yet, `waits` is the code of
+    what is missing, such as `approval_needed`, and the copy stays a draft.
 
     Args:
         had: the stores of the pilot.
 
-    Raises: Conflict with the reason: `offer_over`, `rules_coming`, `nothing_to_widen`.
+    Raises: Conflict with the reason: `offer_over`, `rules_coming`, `nothing_to_widen`, `campaign_not_launched`.
     """
     wanted = None if stores is None else {store.id for store in stores} | set(had)
     if subject.offer is not None:
@@ -141,6 +141,9 @@ def _copy(
     session: Session, campaign: Campaign, wanted: Collection[int] | None, had: Collection[int], *, by: str,
     now: datetime,
 ) -> dict[str, Any]:  # fmt: skip
+    if campaign.launched_at is None:
+        text = "This campaign was not launched yet; launch it first, then widen the pilot."
+        raise Conflict("campaign_not_launched", text)
     query = select(Store).where(Store.programme_id == campaign.programme_id, Store.id.not_in(had))
     if wanted is not None:
         query = query.where(Store.id.in_(wanted))
@@ -148,17 +151,40 @@ def _copy(
     if not others:
         raise Conflict("nothing_to_widen", "The campaign has gone to all of these stores already.")
     draft = campaigns.draft_of(session, campaign)
-    later = draft.send_local if draft.recurrence else ""
+    later = draft.send_local if draft.recurrence or campaign.state == "queued" else ""
     copy = replace(draft, stores=others, name=f"{campaign.name} +"[:LONGEST_NAME], send_local=later)
     made = campaigns.create(session, copy, by=by, now=now)
-    return {"campaign": made.public_id, "waits": _launched(session, made, by=by, now=now)}
+    offer = _narrow_offer(session, made)
+    waits = "" if offer is None else _offer_widened(session, offer, made.stores, now=now)
+    widened = {} if offer is None or waits else {"offer": offer.public_id}
+    return {"campaign": made.public_id, "waits": waits or _launched(session, made, by=by, now=now), **widened}
+
+
+def _narrow_offer(session: Session, copy: Campaign) -> Offer | None:
+    """The offer of which the copy tells, if the tills of some of its stores would refuse it."""
+    if copy.offer_id is None:
+        return None
+    offer = session.get_one(Offer, copy.offer_id, with_for_update={"of": Offer}, populate_existing=True)
+    return offer if offer.stores and not set(copy.stores) <= set(offer.stores) else None
+
+
+def _offer_widened(session: Session, offer: Offer, stores: Collection[int], *, now: datetime) -> str:
+    """Let the offer hold at these stores too; why it cannot, "" if it does.
+
+    It stays so where the copy waits, because whoever launches that later does not see to the offer's stores.
+    """
+    try:
+        widening.to_stores(session, offer, {*offer.stores, *stores}, now=now)
+    except AppError as refusal:
+        return refusal.code
+    return ""
 
 
 def _launched(session: Session, copy: Campaign, *, by: str, now: datetime) -> str:
     """Let the copy go; what has to be seen to first, "" if nothing."""
     try:
         with session.begin_nested():
-            campaigns.launch(session, copy, by=by, now=now, at_once=copy.kind == "once")
+            campaigns.launch(session, copy, by=by, now=now, at_once=copy.kind == "once" and not copy.send_local)
     except AppError as refusal:
         session.refresh(copy)
         return refusal.code

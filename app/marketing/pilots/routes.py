@@ -101,14 +101,14 @@ def sheet(public_id: str) -> Response:
 @blueprint.post("/<public_id>/widen")
 @requires(*rules.MARKETING)
 def widen(public_id: str) -> AnyResponse:
-    """Let it hold in all stores, or in those that were ticked."""
+    """Let it hold in all stores if that is asked for, else in those that were ticked."""
     chosen = set(request.form.getlist("store"))
-    only_some = request.form.get("to") == "some"
+    to_all = request.form.get("to") == "all"
 
     def work(writing: Session, found: Pilot, now: datetime) -> str:
         programme = writing.get_one(Programme, found.programme_id)
         stores = [store for store in pages.of_programme(writing, programme) if store.public_id in chosen]
-        service.widen(writing, found, stores if only_some else None, by=current_staff().actor, now=now)
+        service.widen(writing, found, None if to_all else stores, by=current_staff().actor, now=now)
         if "campaign" in found.outcome:
             return words.goes_on(found.outcome["waits"])
         return str(gettext("Widened. It holds there from the next purchase on."))

@@ -54,14 +54,24 @@ class Chain:
             )  # fmt: skip
             return offers.create(session, draft, by="staff:stf_x", now=now)
 
-    def campaign(self, *stores: str) -> str:
+    def campaign(self, *stores: str, offer: Offer | None = None) -> str:
         with self.world.database.unit_of_work() as session:
             draft = CampaignDraft(
                 programme=self.programme, name="Tea week", stores=tuple(self.some(*stores)),
+                offer=session.get_one(Offer, offer.id) if offer else None,
                 message={"title": "Tea", "body": "Come by."}, send_local="2026-12-24T10:00",
                 goal={"metric": "purchase", "days": 7},
             )  # fmt: skip
             return campaigns.create(session, draft, by="staff:stf_x", now=self.world.clock()).public_id
+
+    def launched(self, *stores: str, offer: Offer | None = None) -> str:
+        """A campaign that goes to somebody of the first of these stores at its time."""
+        self.member(stores[0])
+        public_id = self.campaign(*stores, offer=offer)
+        with self.world.database.unit_of_work() as session:
+            found = campaigns.by_id(session, public_id)
+            campaigns.launch(session, found, by="staff:stf_x", now=self.world.clock())
+        return public_id
 
     def member(self, store: str) -> Card:
         """Somebody whose store it is, who can be told."""

@@ -116,6 +116,18 @@ def test_a_pilot_that_has_not_begun_has_no_figures_and_no_error(world: World) ->
     assert [row.name for row in found.stores] == ["Kadıköy", "Konak"]
 
 
+def test_a_pilot_that_was_kept_until_the_last_day_of_all_is_still_read(world: World) -> None:
+    chain = Chain(world)
+    public_id = begun(chain, ("Kadıköy",), ("Konak",))
+    with world.database.unit_of_work() as session:
+        service.by_id(session, public_id).ends_on = date.max
+
+    found = read(chain, public_id)
+
+    assert found.during == Span(first=date(2026, 11, 10), last=date(2026, 11, 19))
+    assert found.is_interim
+
+
 def test_a_store_without_purchases_is_shown_and_left_out_of_the_comparison(world: World) -> None:
     chain = Chain(world)
     weeks(chain, "Kadıköy", 26, 31)

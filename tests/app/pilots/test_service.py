@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -101,6 +101,34 @@ def test_a_pilot_of_more_than_a_year_is_refused(chain: Chain) -> None:
         chain.begun(replace(draft, ends_on=chain.starts_on + timedelta(days=366)))
 
 
+@pytest.mark.parametrize(
+    ("starts_on", "ends_on", "fields"),
+    [
+        (date(9999, 6, 1), date(9999, 12, 31), {"starts_on", "ends_on"}),
+        (date(1, 1, 1), date(1, 1, 5), {"starts_on", "ends_on"}),
+        (date(1999, 12, 31), date(2000, 1, 5), {"starts_on"}),
+        (date(2199, 12, 1), date(2200, 1, 1), {"ends_on"}),
+    ],
+)
+def test_days_far_from_our_time_are_refused_by_name(
+    chain: Chain, starts_on: date, ends_on: date, fields: set[str]
+) -> None:
+    draft = chain.draft(chain.offer("Kadıköy", "Moda").public_id, starts_on=starts_on, ends_on=ends_on)
+
+    with pytest.raises(Unprocessable) as refusal:
+        chain.begun(draft)
+
+    assert (refusal.value.code, set(refusal.value.errors)) == ("invalid_pilot", fields)
+    assert refusal.value.public == "Write the day as 2026-11-20, in the years 2000 to 2199."
+
+
+@pytest.mark.parametrize("day", [date(2000, 1, 1), date(2199, 12, 31)])
+def test_the_first_and_the_last_day_of_those_years_are_taken(chain: Chain, day: date) -> None:
+    draft = chain.draft(chain.offer("Kadıköy", "Moda").public_id, starts_on=day, ends_on=day)
+
+    assert chain.begun(draft).state == "open"
+
+
 @pytest.mark.parametrize("kind", ["offer", "campaign", "rule"])
 def test_what_is_not_there_cannot_be_tried(chain: Chain, kind: str) -> None:
     with pytest.raises(NotFound) as refusal:
@@ -160,7 +188,7 @@ def test_an_offer_that_is_over_cannot_be_widened_but_its_pilot_can_be_stopped(ch
 def test_a_campaign_is_widened_by_a_copy_that_goes_to_the_stores_that_were_not_told(
     chain: Chain, approve_above: int, state: str, waits: str
 ) -> None:
-    public_id = chain.campaign("Kadıköy", "Moda")
+    public_id = chain.launched("Kadıköy", "Moda")
     pilot = chain.begun(chain.draft(public_id, kind="campaign"))
     chain.member("Beşiktaş")
     chain.approve_above(approve_above)
@@ -187,12 +215,86 @@ def test_stopping_stops_the_campaign(chain: Chain) -> None:
 
 
 def test_a_campaign_that_went_to_all_of_them_already_has_nothing_to_widen(chain: Chain) -> None:
-    pilot = chain.begun(chain.draft(chain.campaign("Kadıköy", "Moda"), kind="campaign"))
+    pilot = chain.begun(chain.draft(chain.launched("Kadıköy", "Moda"), kind="campaign"))
 
     with pytest.raises(Conflict) as refusal:
         widen(chain, pilot, "Moda")
 
     assert refusal.value.code == "nothing_to_widen"
+
+
+def test_the_copy_of_a_campaign_that_still_waits_goes_at_the_same_time(chain: Chain) -> None:
+    public_id = chain.launched("Kadıköy", "Moda")
+    pilot = chain.begun(chain.draft(public_id, kind="campaign"))
+    chain.member("Beşiktaş")
+
+    ended = widen(chain, pilot)
+
+    with chain.world.database.reading() as session:
+        both = [campaigns.by_id(session, one) for one in (public_id, ended.outcome["campaign"])]
+        assert [one.state for one in both] == ["queued", "queued"]
+        assert campaigns.next_at(session, both[0]) == campaigns.next_at(session, both[1])
+
+
+def test_a_campaign_that_was_never_launched_is_not_sent_to_other_stores(chain: Chain) -> None:
+    public_id = chain.campaign("Kadıköy", "Moda")
+    pilot = chain.begun(chain.draft(public_id, kind="campaign"))
+    chain.member("Beşiktaş")
+
+    with pytest.raises(Conflict) as refusal:
+        widen(chain, pilot)
+
+    assert refusal.value.code == "campaign_not_launched"
+    assert "launch it first" in refusal.value.public
+    with chain.world.database.reading() as session:
+        assert [one.public_id for one in session.scalars(select(Campaign))] == [public_id]
+        assert service.by_id(session, pilot.public_id).state == "open"
+
+
+@pytest.mark.parametrize(
+    ("stores", "approve_above", "waits"),
+    [((), 500, ""), (("Beşiktaş",), 500, ""), (("Beşiktaş",), 0, "approval_needed")],
+)
+def test_the_offer_of_a_campaign_holds_where_its_copy_goes(
+    chain: Chain, stores: tuple[str, ...], approve_above: int, waits: str
+) -> None:
+    offer = chain.offer("Kadıköy", "Moda")
+    pilot = chain.begun(chain.draft(chain.launched("Kadıköy", "Moda", offer=offer), kind="campaign"))
+    chain.member("Beşiktaş")
+    chain.approve_above(approve_above)
+
+    ended = widen(chain, pilot, *stores)
+
+    wanted = chain.some("Kadıköy", "Moda", *(stores or ("Beşiktaş", "Alsancak", "Konak")))
+    assert (ended.outcome["waits"], ended.outcome["offer"]) == (waits, offer.public_id)
+    assert offer_now(chain, offer).stores == sorted(one.id for one in wanted)
+    assert offer_now(chain, offer).state == "scheduled"
+
+
+def test_a_campaign_whose_offer_is_over_leaves_its_copy_a_draft_that_says_so(chain: Chain) -> None:
+    offer = chain.offer("Kadıköy", "Moda")
+    pilot = chain.begun(chain.draft(chain.launched("Kadıköy", "Moda", offer=offer), kind="campaign"))
+    chain.member("Beşiktaş")
+    with chain.world.database.unit_of_work() as session:
+        session.get_one(Offer, offer.id).state = "ended"
+
+    ended = widen(chain, pilot)
+
+    with chain.world.database.reading() as session:
+        assert campaigns.by_id(session, ended.outcome["campaign"]).state == "draft"
+    assert (ended.outcome["waits"], "offer" in ended.outcome) == ("offer_over", False)
+    assert offer_now(chain, offer).stores == offer.stores
+
+
+def test_an_offer_that_holds_in_those_stores_already_stays_as_it_is(chain: Chain) -> None:
+    offer = chain.offer()
+    pilot = chain.begun(chain.draft(chain.launched("Kadıköy", "Moda", offer=offer), kind="campaign"))
+    chain.member("Beşiktaş")
+
+    ended = widen(chain, pilot)
+
+    assert (ended.outcome["waits"], "offer" in ended.outcome) == ("", False)
+    assert (offer_now(chain, offer).stores, offer_now(chain, offer).revision) == ([], offer.revision)
 
 
 def test_a_rule_of_earning_is_widened_for_the_next_purchase(any_world: World) -> None:

@@ -100,6 +100,8 @@ def test_one_store_in_a_group_has_numbers_without_an_interval(
     [
         ({"ends_on": "2026-11-01"}, "The last day does not come before the first."),
         ({"starts_on": "soon"}, "Choose a day."),
+        ({"starts_on": "0001-01-01"}, "Write the day as 2026-11-20, in the years 2000 to 2199."),
+        ({"ends_on": "9999-12-31"}, "Write the day as 2026-11-20, in the years 2000 to 2199."),
         ({"name": ""}, "A pilot has a name of 1 to 100 characters."),
         ({"subject": "offer:off_none"}, "There is no off_none to try in this programme."),
         ({"subject": ""}, "Choose what is tried."),
@@ -150,10 +152,12 @@ def test_ticked_stores_alone_are_widened_to_and_none_is_refused(
     token = csrf_of(marketer, address)
 
     nothing = marketer.post(f"{address}/widen", data={"csrf_token": token, "to": "some"}, follow_redirects=True)
+    unsaid = marketer.post(f"{address}/widen", data={"csrf_token": token}, follow_redirects=True)
     chosen = {"csrf_token": token, "to": "some", "store": chain.stores["Beşiktaş"].public_id}
     marketer.post(f"{address}/widen", data=chosen)
 
-    assert "Name the stores of this programme to which it is widened." in nothing.text
+    for refused in (nothing, unsaid):
+        assert "Name the stores of this programme to which it is widened." in refused.text
     with world.database.reading() as session:
         assert len(session.get_one(Offer, offer.id).stores) == 3
 
@@ -195,6 +199,18 @@ def test_an_unknown_pilot_is_not_found(marketer: FlaskClient, chain: Chain) -> N
     assert marketer.get(f"{LIST}/plt_none").status_code == 404
 
 
+def test_a_campaign_that_was_never_launched_is_launched_first(marketer: FlaskClient, chain: Chain) -> None:
+    chain.member("Beşiktaş")
+    pilot = chain.begun(chain.draft(chain.campaign("Kadıköy", "Moda"), kind="campaign"))
+    address = f"{LIST}/{pilot.public_id}"
+
+    page = marketer.post(
+        f"{address}/widen", data={"csrf_token": csrf_of(marketer, address), "to": "all"}, follow_redirects=True
+    ).text
+
+    assert "This campaign was not launched yet; launch it first, then widen the pilot." in page
+
+
 @pytest.mark.parametrize(
     ("approve_above", "said", "state"),
     [
@@ -206,8 +222,9 @@ def test_a_campaign_is_widened_by_one_button_and_its_copy_stands_on_the_page(
     marketer: FlaskClient, chain: Chain, approve_above: int, said: str, state: str
 ) -> None:
     chain.member("Beşiktaş")
+    public_id = chain.launched("Kadıköy", "Moda")
     chain.approve_above(approve_above)
-    pilot = chain.begun(chain.draft(chain.campaign("Kadıköy", "Moda"), kind="campaign"))
+    pilot = chain.begun(chain.draft(public_id, kind="campaign"))
     address = f"{LIST}/{pilot.public_id}"
 
     page = marketer.post(
