@@ -142,7 +142,8 @@ def _course(counts: Counts) -> list[Body]:
 
 _ABOUT = (
     "Everybody who was assigned counts, told or not, from their own instant for the days of the goal; purchases are "
-    "net of returns. The verdict is inconclusive while the limits have zero between them."
+    "net of returns, and cards that were joined are one person. The verdict is inconclusive while the limits have zero "
+    "between them, and no_comparison where there is nobody to compare with, or too few people."
 )
 OPERATIONS = (
     Operation(

@@ -42,7 +42,10 @@ def _estimate() -> fields.Field[Estimate]:
 
 
 class CampaignEffect(Schema):
-    """`difference` is treated less held back: shares as fractions, visits for one member, spend in minor units."""
+    """`difference` is treated less held back: shares as fractions, visits for one member, spend in minor units.
+
+    It is null where a group is empty, and of visits and spend where a group has fewer than ten people.
+    """
 
     metric = outgoing.one_of(*METRICS)
     verdict = outgoing.one_of(*VERDICTS)

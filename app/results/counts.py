@@ -1,10 +1,10 @@
 """What was counted of a campaign, as whole numbers; `results.verdict` says what they mean.
 
-Kept as JSON between two counts, so nothing here is an estimate but `drawn`.
+Kept as JSON between two counts, so nothing here is an estimate.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ APART = ""  # the arm of those who are held back of everything
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One group: everybody who was assigned to it, told or not, and what they did within the window of each.
+    """One group: everybody who was assigned to it, told or not, and what they did within the window of each. Cards that
+    were joined are one member, with what was done on all of them.
 
     `visits` and `capped_minor` come with the sums of their squares, of which limits are made. `capped_minor` is the
     spend with every member's part cut at the cap. `uses` of the offer and what they took off (`cost_minor`) count from
@@ -72,8 +73,7 @@ class Counts:
     `accepted`: cards of which a wallet's service has taken the message, `apple` and `google` by wallet; `fetched`: of
     those, cards that an Apple phone has downloaded since. `notes`: what else is said of recipients, such as
     wallet_quota where it came without a sound. `redeemed_by_day`: uses by day of the programme. `cap_minor`: where one
-    member's spend is cut. `drawn`: the goal's difference of means with its limits, from drawn samples, where the
-    groups are small enough. `last_due_at`: when the last one may be told (epoch milliseconds).
+    member's spend is cut. `last_due_at`: when the last one may be told (epoch milliseconds).
     """
 
     computed_at: datetime
@@ -93,7 +93,6 @@ class Counts:
     redeemed_by_day: Mapping[str, int] = field(default_factory=dict)
     course: tuple[Moment, ...] = ()
     cap_minor: int = 0
-    drawn: tuple[float, float, float] | None = None
     last_due_at: int | None = None
     runs: tuple[RunCounts, ...] = ()
 
@@ -104,7 +103,7 @@ class Counts:
     @property
     def is_counted(self) -> bool:
         """Whether those who were told were counted into their groups."""
-        return self.sent == 0 or self.treated.people > 0
+        return self.sent == 0 or self.treated.people > 0 or self.held_back.people > 0
 
     @property
     def held_of_all(self) -> int:
@@ -120,12 +119,12 @@ def as_json(counts: Counts) -> dict[str, Any]:
 
 
 def read(body: Mapping[str, Any]) -> Counts:
-    """The counts of a kept result."""
-    values = dict(body)
+    """The counts of a kept result, of whatever age: figures that are not known here are left out."""
+    known = {one.name for one in fields(Counts)}
+    values = {name: value for name, value in body.items() if name in known}
     values["computed_at"] = datetime.fromisoformat(values["computed_at"])
     for name in ("treated", "held_back", "apart"):
         values[name] = Arm(**values[name])
     for name, kind in (("splits", Planned), ("course", Moment), ("runs", RunCounts)):
         values[name] = tuple(kind(**one) for one in values[name])
-    values["drawn"] = tuple(values["drawn"]) if values["drawn"] else None
     return Counts(**values)

@@ -29,7 +29,6 @@ PARTS_OF_REST = 30  # counting takes a thirtieth of the time at most
 SETTLED_AFTER = timedelta(days=60)  # returns are rare by then
 ALIVE = ("queued", "sending")
 LARGEST_MINOR = 10**12
-FEWEST_HELD_BACK = 10
 FINEST = Fraction(1, 10_000)
 
 
@@ -145,7 +144,7 @@ def visible(people: int, held_bp: int, before: Fraction) -> Visible | None:
     """
     held_share = Fraction(held_bp, verdict.BASIS)
     low, high = before, Fraction(1)
-    if people * held_share < FEWEST_HELD_BACK or not _fits(people, before, high, held_share):
+    if people * held_share < verdict.FEWEST_IN_GROUP or not _fits(people, before, high, held_share):
         return None
     while high - low > FINEST:
         middle = (low + high) / 2

@@ -15,6 +15,8 @@ from app.results.stats import Estimate, Net, Sample, Score, Worth
 BASIS = 10_000
 SAMPLES_MOST = 200
 FEWEST_EXPECTED = 5  # of fewer people χ² says nothing
+FEWEST_IN_GROUP = 10  # the spread of fewer people is a matter of luck
+FEWEST_BUYERS = 30  # of fewer, Welch's interval called a tenth to a third of campaigns without an effect a success
 METRICS = ("purchase", "visits", "spend", "redemption")
 SHARES = ("purchase", "redemption")
 
@@ -54,7 +56,8 @@ class Results:
 
     `is_interim`: the window of somebody is still open, so that the figures will change. `split`: whether as many were
     held back as planned; `split_alarm`: they were not, which no chance explains. `net`: what it brought, if somebody
-    said what a buyer is worth. `anyway`: buyers who would have bought without it.
+    said what a buyer is worth. `anyway`: how many of the treated buyers would have bought without it, None where the
+    difference makes no sense of this: fewer than none, or more than there are.
     """
 
     counts: Counts
@@ -93,7 +96,7 @@ def of(campaign: Campaign, counts: Counts, worth: CampaignWorth | None, *, now: 
         worth=worth,
         cost_minor=cost_minor,
         net=_net(counts, buyers, worth),
-        anyway=round(counts.treated.buyers - buyers.total.value) if buyers.total else None,
+        anyway=_anyway(counts.treated.buyers, buyers),
     )
 
 
@@ -137,16 +140,23 @@ def _figure(metric: str, arm: Arm) -> float | None:
 
 
 def _means(metric: str, counts: Counts) -> Estimate | None:
-    if counts.drawn is not None:
-        value, low, high = counts.drawn
-        return Estimate(value=value, low=low, high=high)
+    if min(counts.treated.people, counts.held_back.people) < FEWEST_IN_GROUP:
+        return None
     one, other = (
         Sample.of_sums(arm.people, arm.visits, arm.visits_squared)
         if metric == "visits"
         else Sample.of_sums(arm.people, arm.capped_minor, arm.capped_squared)
         for arm in (counts.treated, counts.held_back)
     )
-    return stats.welch(one, other)
+    is_sparse = min(counts.treated.buyers, counts.held_back.buyers) < FEWEST_BUYERS
+    return stats.means(one, other) if is_sparse else stats.welch(one, other)
+
+
+def _anyway(treated_buyers: int, buyers: Effect) -> int | None:
+    if buyers.total is None:
+        return None
+    anyway = round(treated_buyers - buyers.total.value)
+    return anyway if 0 <= anyway <= treated_buyers else None
 
 
 def split_of(counts: Counts) -> Score | None:

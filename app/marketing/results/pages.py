@@ -56,13 +56,12 @@ def drawn(found: Results, currency: str, zone: str) -> Drawn:
         groups=_groups(found, currency),
         course=_course(counted, zone),
         course_table=_course_table(counted, zone),
-        redeemed=charts.columns([(_short(day), [float(uses)]) for day, uses in days], label=_whole, whole=True),
+        redeemed=charts.columns([(_short(day), [float(uses)]) for day, uses, _ in days], label=_whole, whole=True),
         redeemed_table=(
             [{"label": gettext("Day")}, {"label": gettext("Uses"), "num": True}, {"label": gettext("In all"),
                                                                                  "num": True}],
             [
-                {"cells": [_short(day), words.number(uses), words.number(total)]}
-                for (day, uses), total in zip(days, accumulate(uses for _, uses in days), strict=True)
+                {"cells": [_short(day), words.number(uses), words.number(total)]} for day, uses, total in days
             ],
         ),
         redeemed_total=sum(counted.redeemed_by_day.values()),
@@ -209,14 +208,16 @@ def _runs(counted: Counts, zone: str) -> Table:
     return columns, rows
 
 
-def _days(counted: Counts) -> list[tuple[date, int]]:
-    """Uses of each day from the first to the last, those without any between them too; the last ones of very many."""
+def _days(counted: Counts) -> list[tuple[date, int, int]]:
+    """Each day from the first use to the last, those without any between them too: its uses, and all until then. Of
+    very many days only the last ones."""
     found = {date.fromisoformat(day): uses for day, uses in counted.redeemed_by_day.items()}
     if not found:
         return []
     first, last = min(found), max(found)
     every = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return [(day, found.get(day, 0)) for day in every[-DAYS_SHOWN:]]
+    uses = [found.get(day, 0) for day in every]
+    return list(zip(every, uses, accumulate(uses), strict=True))[-DAYS_SHOWN:]
 
 
 def _short(day: date) -> str:

@@ -73,6 +73,17 @@ def test_half_the_people_are_inconclusive(api: Api, world: World, stage: Stage, 
     assert results(api, stage)["effect"]["verdict"] == "inconclusive"
 
 
+def test_visits_of_too_few_people_have_no_difference(api: Api, world: World) -> None:
+    stage = Stage(world, people=0, metric="visits")
+    keep(world, stage.campaign, counted(90, 95, 0, 5))
+
+    found = results(api, stage)
+
+    assert found["effect"]["verdict"] == "no_comparison"
+    assert (found["effect"]["difference"], found["effect"]["incremental"]) == (None, None)
+    assert found["buyers"]["difference"] is not None
+
+
 def test_planned_is_the_sum_and_an_early_look_is_interim(api: Api, stage: Stage) -> None:
     for number, arm in enumerate(("treated", "treated", "holdout")):
         stage.assign(number, arm)

@@ -3,15 +3,19 @@
 import random
 from datetime import timedelta
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import event, select
 
 from app.campaigns.models import Recipient
+from app.cards.models import Card
+from app.counter import merging
+from app.fraud.models import CardMerge
 from app.ledger.models import Entry
 from app.offers.models import Redemption
 from app.results import counting, counts
 from app.results.counts import Arm, Counts
 from app.world import World
-from tests.app.results.stage import DAYS, Stage
+from tests.app.results.stage import DAYS, TILL, Stage
 
 LATER = timedelta(days=90)
 
@@ -159,8 +163,7 @@ def test_one_large_basket_counts_up_to_the_99th_percentile(world: World) -> None
 
     assert found.cap_minor == 5000_00  # of three baskets the highest is the 99th percentile
     assert found.treated.capped_minor == 5020_00
-    assert found.drawn is not None
-    assert found.drawn[0] == (5020_00 / 2) - 10_00
+    assert found.held_back.capped_minor == 10_00
 
 
 def test_what_was_counted_can_be_kept_and_read_again(world: World) -> None:
@@ -172,3 +175,97 @@ def test_what_was_counted_can_be_kept_and_read_again(world: World) -> None:
     found = counted(stage)
 
     assert counts.read(counts.as_json(found)) == found
+    assert counts.read(counts.as_json(found) | {"of_another_age": 1}) == found
+
+
+def join(stage: Stage, source: int, target: int, *, after: timedelta = timedelta(hours=2)) -> CardMerge:
+    """Give the first card up for the second one."""
+    source_id, target_id = (stage.cards[number].id for number in (source, target))
+    return stage.world.database.transact(
+        lambda session: merging.merge(
+            session, session.get_one(Card, source_id), session.get_one(Card, target_id), reason="the same person",
+            by=TILL, now=stage.start + after,
+        )
+    )  # fmt: skip
+
+
+def test_who_gives_up_the_card_that_was_told_still_counts_by_the_one_that_stays(any_world: World) -> None:
+    stage = Stage(any_world, people=4)
+    stage.assign(0, "treated")
+    stage.assign(1, "holdout")
+    stage.buys(0, "10")
+    join(stage, 0, 2)
+    join(stage, 2, 3, after=timedelta(hours=3))
+    stage.buys(3, "20", after=timedelta(days=1))
+    stage.buys(3, "40", after=timedelta(days=DAYS))
+
+    found = counted(stage)
+
+    assert as_row(found.treated)[:4] == (1, 1, 2, 30_00)
+    assert as_row(found.held_back)[:4] == (1, 0, 0, 0)
+    assert counted(stage, chunk=1) == found
+
+
+def test_a_use_of_the_offer_counts_on_whichever_card_of_the_person_it_is(any_world: World) -> None:
+    stage = Stage(any_world, people=3)
+    stage.assign(0, "treated")
+    join(stage, 0, 2)
+    for number, days in enumerate((1, 9)):
+        stage.uses(2, stage.buys(2, "20", after=timedelta(days=days)), cost_minor=150, use_no=number + 1)
+
+    found = counted(stage).treated
+
+    assert (found.redeemers, found.uses, found.cost_minor) == (1, 2, 300)
+
+
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_person_with_two_cards_counts_once_where_they_were_assigned_first(any_world: World, chunk: int) -> None:
+    stage = Stage(any_world, people=5)
+    stage.run("2026-11-27T13:00")
+    stage.assign(3, "holdout")
+    stage.assign(0, "treated", run=1)
+    stage.assign(1, "treated")
+    stage.assign(4, "holdout")
+    for number in (0, 3, 1, 4):
+        stage.buys(number, "10")
+    join(stage, 0, 3)
+    join(stage, 4, 1)
+    stage.buys(3, "20", after=timedelta(days=1))
+    stage.buys(1, "40", after=timedelta(days=1))
+
+    found = counted(stage, chunk=chunk)
+
+    assert as_row(found.treated)[:4] == (1, 1, 3, 60_00)  # card 1, with what card 4 bought
+    assert as_row(found.held_back)[:4] == (1, 1, 3, 40_00)  # card 3, with what card 0 bought
+    assert sum(one.people for one in found.splits) == 2
+    assert found.planned == 4
+
+
+def test_cards_that_were_parted_again_count_each_for_itself(any_world: World) -> None:
+    stage = Stage(any_world, people=2)
+    stage.assign(0, "treated")
+    stage.assign(1, "holdout")
+    made = join(stage, 0, 1)
+    stage.buys(1, "20", after=timedelta(hours=3))
+    any_world.database.transact(
+        lambda session: merging.unmerge(
+            session, session.get_one(CardMerge, made.id), by=TILL, now=stage.start + timedelta(hours=4)
+        )
+    )
+
+    found = counted(stage)
+
+    assert (found.treated.people, found.treated.buyers) == (1, 0)
+    assert (found.held_back.people, found.held_back.buyers) == (1, 1)
+
+
+def test_where_no_card_was_joined_a_count_asks_for_none_chunk_by_chunk(world: World) -> None:
+    stage = Stage(world, people=6)
+    for number in range(6):
+        stage.assign(number, "treated")
+    asked: list[str] = []
+    event.listen(world.database.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+
+    counted(stage, chunk=2)
+
+    assert sum("card_merge" in one for one in asked) == 1

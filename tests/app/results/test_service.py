@@ -11,10 +11,11 @@ from app.campaigns.models import Campaign
 from app.cards.models import Programme
 from app.errors import Unprocessable
 from app.habits.models import CardDay
-from app.results import counting, counts, service, verdict
+from app.results import counting, counts, service, stats, verdict
 from app.results.counts import Arm, Counts, Planned
 from app.results.models import CampaignResult, CampaignWorth
 from app.results.service import WorthDraft
+from app.results.stats import Sample
 from app.results.verdict import Results, Says
 from app.staff.models import AuditEvent
 from app.world import World
@@ -134,6 +135,54 @@ def test_visits_and_spend_are_compared_as_means() -> None:
     assert found.effect.says is Says.MORE
     assert found.effect.total is not None
     assert found.effect.total.value == pytest.approx(200)
+
+
+@pytest.mark.parametrize(("buyers", "is_welch"), [(30, True), (29, False)])
+def test_means_are_compared_by_welch_once_thirty_of_each_group_bought(buyers: int, is_welch: bool) -> None:
+    found = judged(arms(1_800, 9_000, buyers, 1_000), metric="visits")
+    told, held = Sample.of_sums(9_000, 1_800, 1_800), Sample.of_sums(1_000, buyers, buyers)
+
+    welch = stats.welch(told, held)
+    assert (found.effect.by == welch) is is_welch
+    assert found.effect.by is not None
+    assert welch is not None
+    assert found.effect.by.high >= welch.high
+
+
+@pytest.mark.parametrize("metric", ["visits", "spend"])
+@pytest.mark.parametrize(("treated", "held_back"), [(9, 1), (90, 9), (9, 90)])
+def test_of_visits_and_spend_nothing_is_said_with_fewer_than_ten_people_in_a_group(
+    metric: str, treated: int, held_back: int
+) -> None:
+    found = judged(arms(treated, treated, 0, held_back), metric=metric)
+
+    assert found.effect.says is Says.NO_COMPARISON
+    assert found.effect.by is None
+    assert found.effect.total is None
+
+
+@pytest.mark.parametrize("metric", ["visits", "spend"])
+def test_one_person_who_is_held_back_proves_nothing(world: World, clock: MovableClock, metric: str) -> None:
+    stage = Stage(world, people=10, metric=metric)
+    for number in range(10):
+        stage.assign(number, "treated" if number < 9 else "holdout")
+    for number in range(6):
+        stage.buys(number, "100.00")
+    clock.advance(days=8)
+
+    with world.database.reading() as session:
+        found = service.of(session, session.get_one(Campaign, stage.campaign.id), now=clock())
+
+    assert found.effect.says is Says.NO_COMPARISON
+
+
+@pytest.mark.parametrize(
+    ("x1", "x0", "anyway"), [(2, 4, None), (10, 0, 0), (10, 1, 3), (10, 3, 9), (6, 2, 6), (6, 3, None)]
+)
+def test_of_those_who_bought_only_so_many_would_have_bought_anyway_as_there_are(
+    x1: int, x0: int, anyway: int | None
+) -> None:
+    assert judged(arms(x1, 15, x0, 5)).anyway == anyway
 
 
 def test_the_job_keeps_what_a_count_of_every_row_finds_and_counts_again_when_it_is_due(

@@ -208,19 +208,39 @@ def test_a_sample_of_sums_is_the_sample_of_its_values() -> None:
     assert stats.welch(Sample.of([1.0]), found) is None
 
 
-def test_drawn_samples_give_the_same_limits_each_time_and_agree_with_welch() -> None:
-    chance = random.Random(3)
-    one = [chance.randrange(0, 200) for _ in range(200)]
-    other = [chance.randrange(0, 160) for _ in range(200)]
+def test_means_have_the_wider_of_both_intervals() -> None:
+    spread, narrow = Sample.of([0, 0, 0, 0, 0, 0, 0, 0, 1, 2] * 9), Sample.of([0] * 10)
 
-    found, again = stats.bootstrap(one, other), stats.bootstrap(one, other)
-    welch = stats.welch(Sample.of(one), Sample.of(other))
+    found, welch = stats.means(spread, narrow), stats.welch(spread, narrow)
 
-    assert found == again
     assert found is not None
     assert welch is not None
-    assert (found.low, found.high) == (pytest.approx(welch.low, abs=2), pytest.approx(welch.high, abs=2))
-    assert stats.bootstrap([], other) is None
+    assert found.value == welch.value
+    assert found.low < 0 < welch.low  # of ten people nobody bought, which says less than it seems to
+    assert stats.means(narrow, Sample.of([1])) is None
+
+
+def test_means_of_groups_with_equal_spread_and_size_are_compared_as_by_welch() -> None:
+    one, other = Sample.of([1, 2, 3]), Sample.of([2, 3, 4])
+
+    found, welch = stats.means(one, other), stats.welch(one, other)
+
+    assert found is not None
+    assert welch is not None
+    assert (four(found.low), four(found.high)) == (four(welch.low), four(welch.high)) == (-3.267, 1.267)
+
+
+@pytest.mark.parametrize(("people", "held"), [(90, 10), (180, 20), (270, 30)])
+@pytest.mark.parametrize("share", [0.4, 0.1])
+def test_without_an_effect_about_one_campaign_in_twenty_says_otherwise(people: int, held: int, share: float) -> None:
+    chance = random.Random(13)
+
+    def visits(count: int) -> Sample:
+        return Sample.of([1 + (chance.random() < 0.3) if chance.random() < share else 0 for _ in range(count)])
+
+    found = [stats.means(visits(people), visits(held)) for _ in range(300)]
+
+    assert fmean(one is not None and not one.has_zero for one in found) <= 0.07
 
 
 def test_a_single_large_basket_counts_up_to_the_percentile() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from app.world import World
 from tests import factories
 from tests.app.pages import csrf_of
 from tests.app.results.stage import Stage
+from tests.conftest import MovableClock
 
 DUE_AT = factories.NOW
 
@@ -201,3 +203,39 @@ def test_an_unknown_campaign_or_sheet_is_not_found(client: FlaskClient, world: W
 
     assert client.get("/marketing/results/cmp_none").status_code == 404
     assert client.get(f"/marketing/results/{stage.campaign.public_id}/secrets.csv").status_code == 404
+
+
+def test_more_buyers_than_there_are_would_not_have_bought_anyway(
+    client: FlaskClient, world: World, stage: Stage
+) -> None:
+    page = signed_in(client).get(keep(world, stage.campaign, counted(2, 15, 4, 5))).text
+
+    assert "Buyers it brought" in page
+    assert "Would have bought anyway" not in page
+
+
+def test_visits_of_too_few_people_are_not_compared(client: FlaskClient, world: World, clock: MovableClock) -> None:
+    stage = Stage(world, people=0, metric="visits")
+    with world.database.unit_of_work() as session:
+        factories.staff(session, "marketer")
+    address = keep(world, stage.campaign, counted(90, 95, 0, 5))
+    clock.advance(days=9)
+
+    page = signed_in(client).get(address).text
+
+    assert "Too few people to compare: nobody can know what it changed." in page
+    assert "It worked" not in page
+
+
+def test_of_uses_on_very_many_days_the_last_ones_are_shown_and_all_are_summed(
+    client: FlaskClient, world: World, stage: Stage
+) -> None:
+    found = counted(20, 900, 1, 100, redeemed_by_day={"2026-09-01": 5, "2026-11-20": 700, "2026-11-23": 740})
+
+    page = " ".join(signed_in(client).get(keep(world, stage.campaign, found)).text.split())
+
+    rows = re.findall(r"<tr>(.*?)</tr>", page[page.index('id="went"') :])
+    cells = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
+    assert ["25", "Sep", "0", "5"] in cells
+    assert ["23", "Nov", "740", "1,445"] in cells
+    assert len([row for row in cells if row[1:2] == ["Sep"]]) == 6
