@@ -97,7 +97,8 @@ def _defined(found: list[Metric]) -> list[Body]:
 
 _ABOUT = (
     "Days are those of the programme's calendar. What cannot be reckoned, because there is nothing to divide by, is "
-    "null. Figures are as of `built_at`; the day `incomplete_on` is not over. A period has at most five years."
+    "null. `built_at` is when the oldest part of the report was built: everything written before it is counted. The "
+    "day `incomplete_on` is not over. A period has at most five years."
 )
 OPERATIONS = (
     Operation(

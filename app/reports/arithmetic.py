@@ -13,6 +13,16 @@ def share(part: int | Fraction | None, whole: int | Fraction | None) -> Fraction
     return Fraction(part) / Fraction(whole)
 
 
+def product(*factors: Fraction | None) -> Fraction | None:
+    """All of them multiplied; None if one of them is not known."""
+    found = Fraction(1)
+    for factor in factors:
+        if factor is None:
+            return None
+        found *= factor
+    return found
+
+
 def rounded(exact: Fraction) -> int:
     """Half away from zero, as amounts of money are."""
     return -rounded(-exact) if exact < 0 else int(exact + HALF)
@@ -50,6 +60,11 @@ def median(counts: Mapping[int, int]) -> Fraction | None:
 def per_30_days(sales: int, buyers: int, days: int) -> Fraction | None:
     """Purchases of a buyer in 30 days."""
     return share(Fraction(sales * 30, days), buyers) if days else None
+
+
+def per_year(sales: int, buyers: int, days: int) -> Fraction | None:
+    """Purchases of a buyer in 365 days."""
+    return share(Fraction(sales * 365, days), buyers) if days > 0 else None
 
 
 def _nth(counts: Mapping[int, int], place: int) -> int:

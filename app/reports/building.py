@@ -20,7 +20,7 @@ from app.gate import Priority
 from app.habits import counting
 from app.habits.models import HabitProgress
 from app.ledger.models import Entry
-from app.reports import cohorts, daily, monthly, runs, touched
+from app.reports import cohorts, daily, monthly, periods, runs, touched
 from app.reports.models import ReportDay, ReportMonth, ReportProgress
 from app.reports.touched import Place
 from app.world import World
@@ -40,7 +40,10 @@ class Built:
 
 
 def work(world: World) -> int:
-    """What is due by now: days at each run, the rest once in a programme's night; how much was built."""
+    """What is due by now: days and the month before this one at each run, the rest once in a programme's night.
+
+    Returns: how much was built.
+    """
     with world.database.reading() as session:
         programmes = list(session.scalars(select(Programme).order_by(Programme.id)))
     done = Built()
@@ -77,13 +80,27 @@ def _build(world: World, programme: Programme, done: Built, *, at_length: bool, 
     for run_id in _changed_runs(world, place, seen_at):
         _build_run(world, place, run_id)
         done.runs += 1
-    nightly = at_length or swept_on is None or swept_on < place.today
-    if nightly and _is_counted(world, place):
-        for month in _due(world, ReportMonth.month, place):
+    if _is_counted(world, place):
+        nightly = at_length or swept_on is None or swept_on < place.today
+        _build_months(world, place, done, nightly=nightly, told=told)
+    world.database.transact(lambda session: _finished(session, place))
+
+
+def _build_months(world: World, place: Place, done: Built, *, nightly: bool, told: Told) -> None:
+    """In the night the sweep and every month that is due; at other times the month before this one, for late sales.
+
+    This month is built after a sweep and at no other time, so that its build says when the sweep was. `swept_on` comes
+    last, so that a killed night is done again.
+    """
+    if nightly:
+        _sweep(world, place)
+    last_month = periods.month_of(periods.month_of(place.today) - periods.DAY)
+    for month in _due(world, ReportMonth.month, place):
+        if nightly or month == last_month:
             done.months += _build_month(world, place, month)
             told("months", 1)
-        _sweep(world, place)
-    world.database.transact(lambda session: _finished(session, place))
+    if nightly:
+        world.database.transact(lambda session: _set(session, place.programme_id, swept_on=place.today))
 
 
 def _is_counted(world: World, place: Place) -> bool:
@@ -135,7 +152,7 @@ def _build_run(world: World, place: Place, run_id: int) -> None:
 
 
 def _sweep(world: World, place: Place) -> None:
-    """Count what takes a look at everything; `swept_on` comes last, so that a killed sweep is done again."""
+    """Count what takes a look at everything."""
     with _reading(world) as session:
         units = cohorts.units(session, place)
         gaps = cohorts.second_purchases(session, place)
@@ -144,7 +161,6 @@ def _sweep(world: World, place: Place) -> None:
     _alone(world, own, lambda session: cohorts.write_units(session, own, units))
     for month in months:
         _alone(world, own, partial(cohorts.write_second_purchases, programme_id=own, month=month, found=gaps))
-    world.database.transact(lambda session: _set(session, place.programme_id, swept_on=place.today))
 
 
 def _due(world: World, column: Any, place: Place) -> list[date]:

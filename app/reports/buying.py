@@ -11,7 +11,8 @@ from app.habits.models import Habit
 from app.reports import arithmetic, cohorts, metrics, monthly
 from app.reports.arithmetic import share
 from app.reports.joining import of_months
-from app.reports.models import ReportReturn
+from app.reports.models import ReportBuyers, ReportReturn
+from app.reports.monthly import Buyers
 from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Series, Units, Value
 from app.reports.periods import Period, month_of, next_month
 
@@ -21,9 +22,8 @@ BEST = 5
 
 def repeat(ask: Ask) -> Outcome:
     """Who bought again, month by month and over the whole period."""
-    kept = of_months(ask)
     rows: list[Sequence[Value]] = []
-    for month, found in sorted(kept.items()):
+    for month, found in sorted(_whole_months(ask).items()):
         last = min(next_month(month) - timedelta(days=1), ask.place.today)
         often = arithmetic.per_30_days(found.sales, found.buyers, (last - month).days + 1)
         rows.append((month, found.buyers, found.repeaters, share(found.repeaters, found.buyers), found.sales, often))
@@ -50,13 +50,29 @@ def repeat(ask: Ask) -> Outcome:
 def repeat_figures(ask: Ask, period: Period) -> dict[str, Value]:
     """Buyers of a period, those who came again, and how often they bought."""
     found = monthly.bought(ask.session, ask.place.programme_id, period, ask.store_id)
-    days = (min(period.last, ask.place.today) - period.first).days + 1
     return {
         "buyers": found.buyers,
         "repeaters": found.repeaters,
         "repeat_rate": share(found.repeaters, found.buyers),
-        "frequency": arithmetic.per_30_days(found.sales, found.buyers, max(days, 0)),
+        "frequency": arithmetic.per_30_days(found.sales, found.buyers, period.days_until(ask.place.today)),
     }
+
+
+def _whole_months(ask: Ask) -> dict[date, Buyers]:
+    """Buyers of each month; of the one that is not over they are counted now, as those of the whole period are."""
+    found = {month: _buyers(row) for month, row in of_months(ask).items()}
+    today = ask.place.today
+    month = month_of(today)
+    if month_of(ask.period.first) <= month <= ask.period.last:
+        until_now = Period(first=month, last=today)
+        people = monthly.bought(ask.session, ask.place.programme_id, until_now, ask.store_id)
+        if month in found or people.buyers:
+            found[month] = people
+    return found
+
+
+def _buyers(row: ReportBuyers) -> Buyers:
+    return Buyers(buyers=row.buyers, repeaters=row.repeaters, sales=row.sales, spend_minor=row.spend_minor)
 
 
 def median_gap(ask: Ask) -> Value:

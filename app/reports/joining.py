@@ -16,34 +16,40 @@ from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Series, V
 from app.reports.periods import Period, month_of
 
 WALLETS = ("apple", "google")
+STATES = ("active_members", "installed", "active_cards")
+"""What a member's card is on a day; the rest is counted over days."""
 NAMES = {"apple": "Apple Wallet", "google": "Google Wallet"}
 
 
 def members(ask: Ask) -> Outcome:
-    """New members by part of the period, and who was active and had the card at the end of each month."""
+    """New members by part of the period, and who was active and had the card at the end of each month.
+
+    Of the month in which the period ends (or today lies) it is that day, as in the figures.
+    """
     buckets = ask.period.buckets()
     joined: Counter[date] = Counter()
     monthly_: Counter[date] = Counter()
     for (day, _), times in reading.counts(ask, ask.period, "enrolled").items():
         joined[reading.bucket_of(buckets, day)] += times
         monthly_[month_of(day)] += times
-    kept = of_months(ask)
+    now, before = member_figures(ask, ask.period), member_figures(ask, ask.period.before)
+    kept: dict[date, Sequence[Value]] = {
+        month: (row.active, row.installed, row.active_installed) for month, row in of_months(ask).items()
+    }
+    kept[month_of(min(ask.period.last, ask.place.today))] = [now[name] for name in STATES]
     rows: list[Sequence[Value]] = []
-    for month in ask.period.months():
-        found = kept.get(month_of(month.first))
-        states = (found.active, found.installed, found.active_installed) if found else (None, None, None)
-        rows.append((month.first, monthly_[month_of(month.first)], *states))
+    for part in ask.period.months():
+        month = month_of(part.first)
+        rows.append((part.first, monthly_[month], *kept.get(month, (None, None, None))))
     words = metrics.all_of(ask.language)
     picture = Picture(
         kind="columns", across=[one.first for one in buckets], axis=words["enrolments"].title,
         series=[Series(name=words["enrolments"].title, values=[joined[one.first] for one in buckets])],
     )  # fmt: skip
-    names = ("enrolments", "active_members", "installed", "active_cards")
     columns = [
         Column(key="month", label=i18n.text(ask.language, "Month"), kind="month"),
-        *(Column(key=name, label=words[name].title) for name in names),
+        *(Column(key=name, label=words[name].title) for name in ("enrolments", *STATES)),
     ]
-    now, before = member_figures(ask, ask.period), member_figures(ask, ask.period.before)
     figures = [Figure(metric=name, value=now[name], before=before[name]) for name in now]
     return Outcome(columns=columns, rows=rows, figures=figures, picture=picture)
 
@@ -194,7 +200,7 @@ def _ever_joined(ask: Ask, last: date) -> int:
 def _standing(ask: Ask) -> dict[int, int]:
     query = (
         select(func.coalesce(Card.tier_id, 0), func.count())
-        .where(Card.programme_id == ask.place.programme_id, Card.status == "active")
+        .where(Card.programme_id == ask.place.programme_id, Card.status == "active", Card.kind == "loyalty")
         .group_by(Card.tier_id)
     )
     return {tier: int(times) for tier, times in ask.session.execute(query)}

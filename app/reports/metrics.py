@@ -46,9 +46,10 @@ def _people(language: str) -> list[Said]:
         ("active_cards", "number", _("Active cards"),
          _("Cards that are in a wallet on the last day of the period and whose members bought in the 90 days before.")),
         ("installed", "number", _("Cards in a wallet"),
-         _("Cards that are in at least one wallet at the end of the last day of the period.")),
+         _("Members' cards that are in at least one wallet at the end of the last day of the period; gift cards do not "
+           "count.")),
         ("install_rate", "share", _("Install rate"),
-         _("Cards in a wallet at the end of the period ÷ members who ever joined until then.")),
+         _("Members' cards in a wallet at the end of the period ÷ members who ever joined until then.")),
         ("tier_moves_up", "number", _("Moves to a higher tier"),
          _("How often a card came to a higher tier in the period, its first one included.")),
         ("tier_moves_down", "number", _("Moves to a lower tier"),
@@ -130,7 +131,7 @@ def _money(language: str) -> list[Said]:
            "of their points), where worth is points × value of a point × expected use.")),
         ("revenue_now", "money", _("Revenue at once"), _("Sales − deferred.")),
         ("recognised", "money", _("Recognised since"),
-         _("Deferred × points of that month used until now ÷ points expected to be used; at most all of it.")),
+         _("Deferred × points of that month used until last night ÷ points expected to be used; at most all of it.")),
         ("sales", "number", _("Purchases"), _("Purchases booked with a card, those returned later included.")),
         ("sales_amount", "money", _("Member sales"),
          _("What was paid for purchases with a card, less what was returned in the same days.")),
@@ -138,9 +139,12 @@ def _money(language: str) -> list[Said]:
          _("Points redeemed × value of a point, and discounts of offers. Messages to wallets cost nothing.")),
         ("cost_rate", "share", _("Cost in member sales"), _("Cost of the programme ÷ member sales.")),
         ("discounts", "money", _("Discounts of offers"), _("What offers took off, less what was undone since.")),
-        ("mean_sale", "money", _("Mean purchase"), _("Member sales of the period ÷ purchases.")),
+        ("mean_sale", "money", _("Mean purchase"),
+         _("What was paid for purchases of the period, less what was returned of them until now ÷ those purchases that "
+           "were not returned whole.")),
         ("sales_per_year", "decimal", _("Purchases of a member in a year"),
-         _("Purchases of the period ÷ buyers, brought to 365 days.")),
+         _("Purchases of the period that were not returned whole ÷ buyers, brought to 365 days; days that are still to "
+           "come do not count.")),
         ("clv", "money", _("Value of a member (estimate)"),
          _("An estimate: mean purchase × margin × purchases of a member in a year × years a member stays. Margin and "
            "years are the programme's own settings.")),

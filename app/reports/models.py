@@ -135,8 +135,8 @@ class ReportBuyers(Base):
     """People of a month at one store, or, at store -1, anywhere.
 
     `buyers` bought at least once, `repeaters` at least twice, `sales` times in all. At the end of the month (or of
-    today), `active` had bought within 90 days, `installed` had the card in a wallet, `active_installed`
-    had both.
+    today), `active` had bought within 90 days, `installed` had the loyalty card in a wallet,
+    `active_installed` had both.
     """
 
     __tablename__ = "report_buyers"

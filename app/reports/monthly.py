@@ -96,10 +96,14 @@ def active_by_store(session: Session, programme_id: int, last: date) -> dict[int
 def installed(
     session: Session, place: Place, last: date, *, only_active: bool = False, store_id: int | None = None
 ) -> int:
-    """Cards that were in some wallet at the end of a day: of all members, or of those at home in one store."""
-    query = select(func.count(Installation.card_id.distinct())).where(*_held(place, last, only_active=only_active))
+    """Loyalty cards in some wallet at the end of a day: of all members, or of those at home in one store."""
+    query = (
+        select(func.count(Installation.card_id.distinct()))
+        .join(Card, Card.id == Installation.card_id)
+        .where(*_held(place, last, only_active=only_active))
+    )
     if store_id is not None:
-        query = query.join(Card, Card.id == Installation.card_id).join(Member, Member.id == Card.member_id)
+        query = query.join(Member, Member.id == Card.member_id)
         query = query.where(func.coalesce(Member.home_store_id, 0) == store_id)
     return session.scalar(query) or 0
 
@@ -120,9 +124,11 @@ def installed_by_store(session: Session, place: Place, last: date, *, only_activ
 
 
 def _held(place: Place, last: date, *, only_active: bool) -> list[ColumnElement[bool]]:
+    """Members' cards: whoever is given a gift card joins nothing by it."""
     end: datetime = localtime.end_of_day(last, place.zone)
     held = [
         Installation.programme_id == place.programme_id,
+        Card.kind == "loyalty",
         Installation.installed_at < end,
         or_(Installation.gone_at.is_(None), Installation.gone_at >= end),
     ]

@@ -30,7 +30,16 @@ class Units(NamedTuple):
         return name if len(name) == len("TRY") and name.isupper() else None
 
 
-Value = Units | Fraction | int | date | str | None
+class Reasons(NamedTuple):
+    """Why campaigns did not reach somebody: the codes, and how many people each is about."""
+
+    found: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{code} {people}" for code, people in self.found)
+
+
+Value = Units | Reasons | Fraction | int | date | str | None
 """None: undefined, because there is nothing to divide by or nothing to go by."""
 
 
@@ -79,12 +88,15 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """`kind`: columns, curves, or rows (lying bars, one series). `across`: days, or names."""
+    """`kind`: columns, curves, or rows (lying bars, one series). `across`: days, or names, which are codes of what
+    `places` says (reason) and have words of their own on a page.
+    """
 
     kind: str
     across: Sequence[date | str]
     series: Sequence[Series]
     axis: str = ""
+    places: str = ""
 
     @property
     def is_empty(self) -> bool:

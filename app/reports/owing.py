@@ -8,14 +8,13 @@ from sqlalchemy import func, select
 
 from app import i18n
 from app.ledger.held import POINTS
-from app.reports import arithmetic, metrics, monthly, reading
+from app.reports import arithmetic, metrics, reading
 from app.reports.arithmetic import share
 from app.reports.models import ReportCohort, ReportDesk, ReportFlow, ReportOffer
 from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Series, Units, Value
-from app.reports.periods import DAY, Period, month_of
+from app.reports.periods import DAY, Period, month_of, next_month
 
 PARTS = ("redeemed", "held", "expired", "returned", "other", "open")
-YEAR_DAYS = 365
 
 
 def cohorts(ask: Ask) -> Outcome:
@@ -92,8 +91,8 @@ def deferral(ask: Ask) -> Outcome:
     for month in months:
         minor = sum(amount for (day,), (_, amount) in sold.items() if month.first <= day <= month.last)
         points = sum(units for day, units in issued.items() if month.first <= day <= month.last)
-        whole = month.first == month_of(month.first)
-        rows.append((month.first, *_deferred(ask, minor, points, used.get(month.first, 0) if whole else None)))
+        until_now = used.get(month.first, 0) if _is_whole(month, ask.place.today) else None
+        rows.append((month.first, *_deferred(ask, minor, points, until_now)))
     words = metrics.all_of(ask.language)
     names = ("sales_amount", "issued", "deferred", "revenue_now", "redeemed", "recognised")
     columns = [
@@ -104,7 +103,7 @@ def deferral(ask: Ask) -> Outcome:
         kind="columns", across=[month.first for month in months], axis=words["deferred"].title,
         series=[Series(name=words["deferred"].title, values=[row[3] for row in rows])],
     )  # fmt: skip
-    return Outcome(columns=columns, rows=rows, picture=picture, notes=_unsaid(ask))
+    return Outcome(columns=columns, rows=rows, picture=picture, notes=[*_unsaid(ask), _by_night(ask)])
 
 
 def cost(ask: Ask) -> Outcome:
@@ -155,40 +154,6 @@ def discounts_by_day(ask: Ask, period: Period) -> dict[date, int]:
     if ask.store_id is not None:
         query = query.where(ReportOffer.store_id == ask.store_id)
     return {day: int(minor) for day, minor in ask.session.execute(query)}
-
-
-def value(ask: Ask) -> Outcome:
-    """What a member is worth, by the plainest of estimates."""
-    now, before = value_figures(ask, ask.period), value_figures(ask, ask.period.before)
-    words = metrics.all_of(ask.language)
-    columns = [
-        Column(key="metric", label=i18n.text(ask.language, "Figure"), kind="text"),
-        Column(key="value", label=i18n.text(ask.language, "This period")),
-        Column(key="before", label=i18n.text(ask.language, "The period before")),
-    ]
-    figures = [Figure(metric=name, value=now[name], before=before[name]) for name in now]
-    rows: list[Sequence[Value]] = [(words[one.metric].title, one.value, one.before) for one in figures]
-    notes = [] if now["clv"] is not None else [
-        i18n.text(ask.language, "Margin and years a member stays are not set, or nobody bought: there is no estimate.")
-    ]  # fmt: skip
-    kinds = [words[one.metric].unit for one in figures]
-    return Outcome(columns=columns, rows=rows, figures=figures, notes=notes, row_kinds=kinds)
-
-
-def value_figures(ask: Ask, period: Period) -> dict[str, Value]:
-    """Mean purchase, purchases in a year, and the two multiplied with margin and years."""
-    people = monthly.bought(ask.session, ask.place.programme_id, period)
-    times, minor = reading.sold(ask, period)
-    mean = share(minor, times)
-    yearly = share(Fraction(people.sales * YEAR_DAYS, period.days), people.buyers)
-    worth = ask.worth
-    known = None not in (mean, yearly, worth.margin, worth.member_years)
-    estimate = (mean or 0) * (worth.margin or 0) * (yearly or 0) * (worth.member_years or 0)
-    return {
-        "mean_sale": None if mean is None else Units(arithmetic.rounded(mean), ask.currency),
-        "sales_per_year": yearly,
-        "clv": Units(arithmetic.rounded(Fraction(estimate)), ask.currency) if known else None,
-    }
 
 
 def _worth(ask: Ask, points: int) -> Value:
@@ -255,6 +220,12 @@ def _sum(found: Sequence[ReportCohort], name: str) -> int:
     return sum(getattr(one, name) for one in found)
 
 
+def _is_whole(part: Period, today: date) -> bool:
+    """Whether all days of a month that have come lie in this part of it."""
+    ends = next_month(part.first) - DAY
+    return part.first == month_of(part.first) and part.last >= min(ends, today)
+
+
 def _holds(bucket: Period, day: date) -> bool:
     return bucket.first <= day <= bucket.last
 
@@ -272,3 +243,11 @@ def _unsaid(ask: Ask) -> list[str]:
             "The value of a point and its expected use are not set: set them, and what follows from them is shown.",
         )
     ]
+
+
+def _by_night(ask: Ask) -> str:
+    return i18n.text(
+        ask.language,
+        "What was redeemed and recognised is counted every night, and only for whole months; sales and issued points "
+        "are counted every hour.",
+    )

@@ -31,6 +31,10 @@ class Period:
         """As many days, just before."""
         return Period(first=self.first - timedelta(days=self.days), last=self.first - DAY)
 
+    def days_until(self, today: date) -> int:
+        """How many of its days have come; 0 before it begins."""
+        return max((min(self.last, today) - self.first).days + 1, 0)
+
     def buckets(self) -> list["Period"]:
         """Parts of which a plot shows one each: days, weeks from Monday on, or months."""
         step = _next_day if self.days <= BY_DAY_UP_TO else _next_week if self.days <= BY_WEEK_UP_TO else next_month

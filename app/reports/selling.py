@@ -10,10 +10,10 @@ from app import i18n
 from app.campaigns.models import Campaign
 from app.ledger.held import POINTS
 from app.offers.models import Offer
-from app.reports import metrics, monthly, reading
-from app.reports.arithmetic import rounded, share
+from app.reports import baskets, metrics, monthly, reading
+from app.reports.arithmetic import share
 from app.reports.models import ReportDesk, ReportOffer, ReportRun
-from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Series, Units, Value
+from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Reasons, Series, Units, Value
 from app.reports.periods import Period
 from app.staff.models import Staff
 
@@ -49,7 +49,7 @@ def stores(ask: Ask) -> Outcome:
         kind="rows", across=[str(row[0]) for row in rows[:DRAWN_MOST]], axis=words["sales_amount"].title,
         series=[Series(name="", values=[row[2] for row in rows[:DRAWN_MOST]])],
     )  # fmt: skip
-    now, before = sales_figures(ask, ask.period), sales_figures(ask, ask.period.before)
+    now, before = store_figures(ask, ask.period), store_figures(ask, ask.period.before)
     figures = [Figure(metric=name, value=now[name], before=before[name]) for name in now]
     return Outcome(columns=columns, rows=rows, figures=figures, picture=picture)
 
@@ -57,11 +57,12 @@ def stores(ask: Ask) -> Outcome:
 def sales_figures(ask: Ask, period: Period) -> dict[str, Value]:
     """Purchases of a period and what was paid for them."""
     times, minor = reading.sold(ask, period)
-    mean = share(minor, times)
-    return {
-        "sales": times, "sales_amount": Units(minor, ask.currency),
-        "mean_sale": None if mean is None else Units(rounded(mean), ask.currency),
-    }  # fmt: skip
+    return {"sales": times, "sales_amount": Units(minor, ask.currency)}
+
+
+def store_figures(ask: Ask, period: Period) -> dict[str, Value]:
+    """The same, and what was paid for a purchase in the mean."""
+    return {**sales_figures(ask, period), "mean_sale": baskets.mean_sale(ask, period)}
 
 
 def cashiers(ask: Ask) -> Outcome:
@@ -155,7 +156,7 @@ def messages(ask: Ask) -> Outcome:
     most = why.most_common(DRAWN_MOST)
     picture = Picture(
         kind="rows", across=[one for one, _ in most], axis=i18n.text(ask.language, "Why it was not sent"),
-        series=[Series(name="", values=[cards for _, cards in most])],
+        series=[Series(name="", values=[cards for _, cards in most])], places="reason",
     )  # fmt: skip
     figures = [
         Figure(metric=name, value=sum(sums[name] for sums in found.values()))
@@ -183,9 +184,9 @@ def _runs(ask: Ask, by: Any) -> Desks:
     return found
 
 
-def _reasons(sums: Counter[str]) -> str:
-    said = sorted((key.removeprefix("not:"), cards) for key, cards in sums.items() if key.startswith("not:"))
-    return ", ".join(f"{reason} {cards}" for reason, cards in said)
+def _reasons(sums: Counter[str]) -> Reasons:
+    found = ((key.removeprefix("not:"), cards) for key, cards in sums.items() if key.startswith("not:"))
+    return Reasons(tuple(sorted(found)))
 
 
 def _uses(ask: Ask) -> dict[int, tuple[int, int]]:

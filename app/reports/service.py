@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import i18n
 from app.cards.models import Programme, Store
 from app.errors import Forbidden, NotFound, Sentence, Unprocessable
-from app.reports import buying, joining, metrics, moving, overview, owing, periods, selling, valuing
+from app.reports import as_of, baskets, buying, joining, metrics, moving, overview, owing, periods, selling, valuing
+from app.reports.as_of import Part
 from app.reports.metrics import Metric
-from app.reports.models import ReportDay, ReportProgress
 from app.reports.outcome import Ask, Outcome, Report
 from app.reports.reading import MOVEMENTS
 from app.reports.touched import Place
@@ -24,7 +24,7 @@ ABOUT_PEOPLE = ("manager",)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A report that there is. `by_store`: it can be asked for one store."""
+    """A report that there is. `by_store`: it can be asked for one store. `parts`: what it is read from."""
 
     name: str
     title: str
@@ -33,6 +33,7 @@ class Kind:
     metrics: tuple[str, ...] = ()
     by_store: bool = True
     about_people: bool = False
+    parts: tuple[Part, ...] = (Part.DAYS,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +81,9 @@ def report(session: Session, programme: Programme, wish: Wish, *, now: datetime)
     )  # fmt: skip
     holds_today = period.first <= place.today <= period.last
     return Report(
-        name=kind.name, title=kind.title, ask=ask, outcome=kind.work(ask), built_at=built_at(session, ask),
+        name=kind.name, title=kind.title, ask=ask, outcome=kind.work(ask), built_at=as_of.built_at(ask, kind.parts),
         incomplete_on=place.today if holds_today else None, definitions=kind.metrics,
     )  # fmt: skip
-
-
-def built_at(session: Session, ask: Ask) -> datetime | None:
-    """As of when the days of a report are: the oldest of its builds that is not done yet, or the last one."""
-    progress = session.get(ReportProgress, ask.place.programme_id)
-    waiting = session.scalar(
-        select(func.min(ReportDay.built_at)).where(
-            ReportDay.programme_id == ask.place.programme_id, ReportDay.due, ReportDay.day >= ask.period.first,
-            ReportDay.day <= ask.period.last,
-        )
-    )  # fmt: skip
-    return waiting or (progress.built_at if progress else None)
 
 
 def _store(session: Session, programme: Programme, kind: Kind, name: str | None) -> int | None:
@@ -118,15 +107,16 @@ def _of_members(language: str) -> list[Kind]:
         Kind(name="overview", title=_("Overview"), about=_("The figures that matter, each beside the period before."),
              work=overview.overview, metrics=overview.METRICS),
         Kind(name="members", title=_("Members"), about=_("Who joined, who is active, who has the card in a wallet."),
-             work=joining.members,
+             work=joining.members, parts=(Part.DAYS, Part.MONTHS),
              metrics=("enrolments", "active_members", "installed", "active_cards", "install_rate")),
         Kind(name="wallets", title=_("Wallets"), about=_("Installs and uninstalls by wallet."), work=joining.wallets,
              metrics=("installs", "uninstalls", "net_installs", "uninstall_rate")),
         Kind(name="repeat", title=_("Repeat purchases"), about=_("Who comes again, and how often."),
-             work=buying.repeat,
+             work=buying.repeat, parts=(Part.DAYS, Part.MONTHS),
              metrics=("buyers", "repeaters", "repeat_rate", "sales", "frequency", "median_gap")),
         Kind(name="cohorts", title=_("Second purchases"), work=buying.second_purchases, metrics=("cohort_repeat",),
-             about=_("By month of the first purchase: how many came again within so many days."), by_store=False),
+             about=_("By month of the first purchase: how many came again within so many days."), by_store=False,
+             parts=(Part.SWEEP,)),
         Kind(name="rfm", title=_("Recency, frequency, spend"), about=_("Members by fifths, the best first."),
              work=buying.rfm, by_store=False),
         Kind(name="tiers", title=_("Tiers"), about=_("Moves between tiers, and who stands where."),
@@ -145,10 +135,12 @@ def _of_units(language: str) -> list[Kind]:
         Kind(name="holds", title=_("Set aside"), about=_("Units that were reserved, used and let go."),
              work=moving.holds, metrics=("holds_placed", "holds_used", "holds_released")),
         Kind(name="redemption", title=_("Points by month of issue"), about=_("What became of the points of a month."),
-             work=owing.cohorts, metrics=("redemption_rate_cohort", "breakage"), by_store=False),
+             work=owing.cohorts, metrics=("redemption_rate_cohort", "breakage"), by_store=False,
+             parts=(Part.SWEEP,)),
         Kind(name="liability", title=_("Liability"), about=_("What outstanding points will cost, and money owed."),
              work=owing.liability, metrics=("outstanding", "liability", "money_owed")),
         Kind(name="deferral", title=_("Deferred revenue"), work=owing.deferral, by_store=False,
+             parts=(Part.DAYS, Part.SWEEP),
              about=_("Which part of sales belongs to points still to be used. Not legal advice."),
              metrics=("sales_amount", "issued", "deferred", "revenue_now", "redeemed", "recognised")),
         Kind(name="finance", title=_("Monthly file for finance"), work=moving.finance, metrics=moving.FINANCE,
@@ -177,7 +169,7 @@ def _of_sales(language: str) -> list[Kind]:
              metrics=("sales", "sales_amount", "returned_amount", "points_granted", "points_taken", "corrections",
                       "undone")),
         Kind(name="value", title=_("Value of a member"), about=_("The plainest of estimates, and named one."),
-             work=owing.value, metrics=("mean_sale", "sales_per_year", "clv"), by_store=True),
+             work=baskets.value, metrics=("mean_sale", "sales_per_year", "clv"), by_store=True),
     ]  # fmt: skip
 
 

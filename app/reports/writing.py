@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from app import i18n, money
-from app.reports.outcome import Report, Units, Value
+from app.reports.outcome import Reasons, Report, Units, Value
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 FOUR_PLACES = Decimal("0.0001")
@@ -20,6 +20,8 @@ def plain(value: Value) -> int | str | None:
         return money.decimal_text(value.amount, value.currency) if value.currency else value.amount
     if isinstance(value, Fraction):
         return str((Decimal(value.numerator) / Decimal(value.denominator)).quantize(FOUR_PLACES))
+    if isinstance(value, Reasons):
+        return str(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

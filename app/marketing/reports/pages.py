@@ -15,9 +15,10 @@ from flask_babel import gettext
 
 from app import charts, i18n, money
 from app.ledger import words
+from app.marketing.campaigns.words import reason
 from app.reports import periods
 from app.reports.metrics import Metric
-from app.reports.outcome import Column, Figure, Outcome, Picture, Report, Units, Value
+from app.reports.outcome import Column, Figure, Outcome, Picture, Reasons, Report, Units, Value
 from app.reports.periods import Period
 
 UNDEFINED = "–"
@@ -96,6 +97,14 @@ def shown(value: Value, language: str, column: Column | None = None) -> str:
         return _decimal(value, locale) if kind in {"decimal", "days"} else _percent(value, locale)
     if isinstance(value, int):
         return money.grouped(value, locale).replace("-", "−")
+    return _named(value, kind, language)
+
+
+def _named(value: str | Reasons, kind: str, language: str) -> str:
+    """A text; where it is a code, in the words that pages use for it."""
+    if isinstance(value, Reasons):
+        locale = i18n.nearest(language)
+        return ", ".join(f"{reason(code)} {money.grouped(people, locale)}" for code, people in value.found)
     return words.unit(value, language) if kind == "unit" else value
 
 
@@ -165,7 +174,7 @@ def _plot(picture: Picture, language: str) -> Any:
 
 def _place(one: date | str, picture: Picture, language: str) -> str:
     if isinstance(one, str):
-        return one
+        return reason(one) if picture.places == "reason" else one
     days = [day for day in picture.across if isinstance(day, date)]
     by_month = len(days) > 1 and all(day.day == days[0].day for day in days) and (days[1] - days[0]).days > periods.WEEK
     return str(format_date(one, "MMM yy" if by_month else "d MMM", locale=i18n.nearest(language)))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.reports import building, service, valuing
+from app.reports.models import ReportRun
 from app.world import World
 from tests.app.api.conftest import Api, Shop, make_key, problem
 
@@ -80,6 +81,22 @@ def test_liability_follows_from_what_a_point_is_worth(api: Api, shop: Shop, worl
 
     assert unsaid["liability"] is None
     assert found == {"outstanding": 12, "liability": "0.96", "money_owed": "0.00"}
+
+
+def test_why_a_message_was_not_sent_is_a_code(api: Api, shop: Shop, world: World) -> None:
+    with world.database.unit_of_work() as session:
+        for reason, cards in (("no_consent", 3), ("cap_day", 2)):
+            session.add(
+                ReportRun(
+                    run_id=1, state="suppressed", arm="", reason=reason, programme_id=shop.programme.id,
+                    day=world.clock().date(), campaign_id=0, offer_id=0, cards=cards,
+                )
+            )  # fmt: skip
+
+    found = report(api, "messages", f"{DAYS}&language=tr")
+
+    assert found["columns"][-1]["kind"] == "text"
+    assert found["rows"][0][-1] == "cap_day 2, no_consent 3"
 
 
 def test_one_store_alone(api: Api, shop: Shop, world: World) -> None:

@@ -7,30 +7,20 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.cards.models import Programme, Store
+from app.cards.models import Store
 from app.errors import AppError
 from app.ledger.held import POINTS
 from app.ledger.models import Account, Entry
 from app.reports import building, service
-from app.reports.outcome import Report, Units
+from app.reports.outcome import Units
 from app.reports.service import Wish
 from app.world import World
 from tests import factories
 from tests.app.reports.lives import live
+from tests.app.reports.reading import figure, read
 from tests.conftest import MovableClock
 
 EVERY = tuple(service.kinds("en"))
-
-
-def read(world: World, programme: Programme, name: str, **wish: Any) -> Report:
-    with world.database.reading() as session:
-        own = session.get_one(Programme, programme.id)
-        asked = Wish(name=name, names_people=True, **wish)
-        return service.report(session, own, asked, now=world.clock())
-
-
-def figure(report: Report, metric: str) -> Any:
-    return next(one.value for one in report.outcome.figures if one.metric == metric)
 
 
 @pytest.mark.parametrize("language", ["en", "tr", "id"])

@@ -13,6 +13,7 @@ from app.ledger.booking import Circumstance
 from app.ledger.service import Earning
 from app.reports import building, valuing
 from app.reports import service as reports
+from app.reports.models import ReportRun
 from app.staff.models import AuditEvent, Staff
 from tests.app.marketing.shop import Shop
 from tests.app.pages import post
@@ -199,3 +200,21 @@ def test_a_manager_of_one_store_reads_about_the_people_of_that_store(shop: Shop)
 
     assert "key:here" in page
     assert "key:elsewhere" not in page
+
+
+def test_why_a_message_was_not_sent_is_said_in_the_reader_s_words(shop: Shop, writer: FlaskClient) -> None:
+    with shop.world.database.unit_of_work() as session:
+        session.add(
+            ReportRun(
+                run_id=1, state="suppressed", arm="", reason="no_consent", programme_id=shop.programme.id,
+                day=shop.world.clock().date(), campaign_id=0, offer_id=0, cards=1200,
+            )
+        )  # fmt: skip
+
+    page = writer.get(f"{HOME}/messages?lang=tr").text
+    table = writer.get(f"{HOME}/messages.csv?lang=tr").text
+
+    assert "no_consent" not in page
+    assert "Pazarlama izni yok 1.200" in page, "in the table"
+    assert page.count("Pazarlama izni yok") > 1, "and in the plot"
+    assert "no_consent 1200" in table
