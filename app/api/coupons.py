@@ -13,6 +13,7 @@ from app.coupons import batches, codes, exchange
 from app.coupons.batches import CHUNK, BatchDraft
 from app.coupons.models import Batch
 from app.errors import Unprocessable
+from app.offers import drafts
 
 
 def create_batch(call: Call) -> Body:
@@ -90,6 +91,7 @@ def _gives(call: Call, programme: Programme) -> Body:
         offer = offer_named(call, call.body["offer"])
         if offer.programme_id != programme.id:
             raise unknown("offer", call.body["offer"])
+        drafts.check_codes(offer, field="offer")
         return {"gives": "offer", "subject": offer.public_id}
     return {"gives": "points"}
 

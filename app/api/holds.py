@@ -10,9 +10,11 @@ from app.api.offers import offer_named
 from app.api.rewards import named
 from app.cards.models import Card, Programme
 from app.counter import couponing, offering, rewarding
+from app.counter.moves import Done
 from app.counter.rewarding import Reserved
 from app.coupons import service as coupons
 from app.coupons.service import Found
+from app.earning.sale import Basket
 from app.errors import NotFound
 from app.ledger import holds
 from app.ledger.held import Held
@@ -30,19 +32,23 @@ def redeem(call: Call) -> Body:
     store = cards.store_named(call, body["store"])
     told = {"by": cards.actor(call), "now": call.now, "store": store, "receipt": body["receipt"]}
     taking: Taking | None = None
+    off_minor: int | None = None
     if "points" in body:
-        done = rewarding.redeem_points(call.session, card, body["points"], **told)
+        done: Done = rewarding.redeem_points(call.session, card, body["points"], **told)
     elif "offer" in body:
-        done = offering.redeem_offer(call.session, card, offer_named(call, body["offer"]), **told)
+        offer = offer_named(call, body["offer"])
+        taken = offering.redeem_offer(call.session, card, offer, basket=_basket(body, card), **told)
+        done, off_minor = taken, taken.off_minor
     elif "coupon" in body:
         found = _code(call, card)
         used = couponing.redeem_code(call.session, card, found, wish=_wish(body, card), **told)
-        done, taking = used, used.taking
+        done, taking, off_minor = used, used.taking, used.off_minor
     else:
         reward, _ = named(call, body["reward"])
         given = rewarding.redeem_reward(call.session, card, reward, wish=_wish(body, card), **told)
         done, taking = given, given.taking
-    return {**cards.moved(done, store), **_given(taking, card.currency)}
+    answer = {**cards.moved(done, store), **_given(taking, card.currency)}
+    return answer if off_minor is None else {**answer, "discount": money.decimal_text(off_minor, card.currency)}
 
 
 def place_hold(call: Call) -> Body:
@@ -111,6 +117,11 @@ def _wish(body: Body, card: Held) -> Wish:
         slot=body.get("slot"),
         waits=body["wait"],
     )
+
+
+def _basket(body: Body, card: Held) -> Basket | None:
+    minor = _wish(body, card).basket_minor
+    return None if minor is None else Basket(amount_minor=minor)
 
 
 def _code(call: Call, card: Held) -> Found:

@@ -62,7 +62,7 @@ class Capture(Strict):
 
 
 class Redeemed(outgoing.Moved):
-    """What a redemption moved; `discount` is what a discount takes off the basket."""
+    """What a redemption moved; `discount` is what a discount or an offer takes off the basket, at most."""
 
     discount = outgoing.money(null=True)
     booking = outgoing.text(null=True, description="What is picked up, or come to, later")

@@ -52,6 +52,7 @@ def list_offers(call: Call) -> Body:
 def change_offer(call: Call) -> Body:
     """Change an offer; what is left out stays."""
     offer = offer_named(call, call.path["offer"])
+    _check_levels(offer, call.body)
     asked = vars(offers.draft_of(call.session, offer)) | _asked(call, offer.programme, call.body)
     voided = offers.edit(call.session, offer, OfferDraft(**asked), now=call.now)
     call.record("offer_changed", f"offer:{offer.public_id}", fields=sorted(call.body), approval_void=voided)
@@ -151,6 +152,16 @@ def _asked(call: Call, programme: Programme, body: Mapping[str, Any]) -> dict[st
     if "budgets" in body:
         found["budgets"] = [_budget(one, at, programme.currency) for at, one in enumerate(body["budgets"])]
     return found
+
+
+def _check_levels(offer: Offer, body: Mapping[str, Any]) -> None:
+    """See that a new segment says what becomes of several levels that the offer is for.
+
+    Raises: Unprocessable `invalid_offer`.
+    """
+    if "segment" in body and "tiers" not in body and len(offer.tiers) > 1:
+        text = "This offer is for several tiers: send tiers too, those that it is for from now on, or an empty list."
+        raise Unprocessable("invalid_offer", text, errors={"tiers": text})
 
 
 def _audience(call: Call, programme: Programme, name: str) -> dict[str, Any]:

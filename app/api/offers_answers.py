@@ -54,11 +54,13 @@ def _budgets(call: Call, offer: Offer, programme: Programme) -> list[Body]:
     ]  # fmt: skip
 
 
-def _forecast(call: Call, offer: Offer, people: int) -> Body:
+def _forecast(call: Call, offer: Offer, reached: int) -> Body:
     stores = len(offer.stores) or call.session.scalar(
         select(func.count()).where(Store.programme_id == offer.programme_id)
     )
-    found = forecast.most(offers.draft_of(call.session, offer), people, stores=stores or 1)
+    draft = offers.draft_of(call.session, offer)
+    people = forecast.people(call.session, draft, reached, now=call.now)
+    found = forecast.most(draft, people, stores=stores or 1)
     cost = found.money_minor
     return {
         "people": found.people,

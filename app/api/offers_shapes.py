@@ -131,7 +131,10 @@ class BudgetNow(Schema):
 
 
 class OfferForecast(Schema):
-    """The most that it can come to; null where only what people buy decides."""
+    """The most that it can come to; null where only what people buy decides.
+
+    `people`: of a segment, who is in it now; of a targeted offer, everybody to whom a campaign can give it.
+    """
 
     people = whole()
     uses = whole(null=True)

@@ -12,6 +12,7 @@ from app.counter.rewarding import NO_WISH
 from app.coupons import service as coupons
 from app.coupons.service import Found
 from app.earning import expiring
+from app.earning.sale import Basket
 from app.ledger import service as ledger
 from app.ledger.held import Held
 from app.offers import service as offers
@@ -22,10 +23,14 @@ from app.rewards.rules import Wish
 
 @dataclass(frozen=True, kw_only=True)
 class Used(Done):
-    """A code as it was used. `gives`: reward, points or offer; `taking`: the reward, if it was one."""
+    """A code as it was used. `gives`: reward, points or offer; `taking`: the reward, if it was one.
+
+    `off_minor`: what its offer takes off the purchase, at most; None for nothing.
+    """
 
     gives: str
     taking: Taking | None
+    off_minor: int | None = None
 
 
 def redeem_code(
@@ -41,16 +46,22 @@ def redeem_code(
 ) -> Used:
     """Use a code with a card; of many at once, with one card or with many, one gets it.
 
+    The amount of *wish* is that of the purchase, for an offer as for a reward.
+
     Raises: Conflict `card_not_active`; as `coupons.service.use`; as the reward or the offer that it gives.
     """
     card = moves.usable(session, card, store)
     coupons.use(session, found, card_id=card.id, store_id=store.id if store else None, now=now)
-    taking = None
+    taking, off_minor = None, None
     if found.batch.gives == "points":
-        done = _give_points(session, card, found, by=by, now=now, store=store, receipt=receipt)
+        done: Done = _give_points(session, card, found, by=by, now=now, store=store, receipt=receipt)
     elif found.batch.gives == "offer":
         offer = offers.by_id(session, found.batch.subject)
-        done = offering.redeem_offer(session, card, offer, by=by, now=now, store=store, receipt=receipt, has_code=True)
+        basket = None if wish.basket_minor is None else Basket(amount_minor=wish.basket_minor)
+        used = offering.redeem_offer(
+            session, card, offer, by=by, now=now, store=store, receipt=receipt, basket=basket, has_code=True
+        )
+        done, off_minor = used, used.off_minor
     else:
         reward = rewards.by_public_id(session, found.batch.subject)
         free = Wish(**{**vars(wish), "is_free": True})
@@ -58,7 +69,7 @@ def redeem_code(
         done, taking = given, given.taking
     coupons.used_by(session, found, done.entry.id)
     kept = {name: getattr(done, name) for name in ("entry", "card", "balance", "tier")}
-    return Used(**kept, gives=found.batch.gives, taking=taking)
+    return Used(**kept, gives=found.batch.gives, taking=taking, off_minor=off_minor)
 
 
 def _give_points(

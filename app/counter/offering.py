@@ -1,7 +1,7 @@
 """Using an offer at a till."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,15 @@ from app.ledger.held import Held
 from app.ledger.models import Entry
 from app.offers import budgets, refusals, states, terms, uses
 from app.offers.models import Offer
+from app.offers.terms import TAKES_OFF, Terms
 from app.offers.uses import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferUsed(Done):
+    """An offer as it was used without a sale. `off_minor`: what the till takes off, at most; None for nothing."""
+
+    off_minor: int | None
 
 
 def redeem_offer(
@@ -31,25 +39,27 @@ def redeem_offer(
     receipt: str | None = None,
     basket: Basket | None = None,
     has_code: bool = False,
-) -> Done:
-    """Use an offer once without booking a sale, at server time: what it takes off, the till has taken off.
+) -> OfferUsed:
+    """Use an offer once without booking a sale, at server time: what it takes off, the till takes off.
+
+    Without a *basket* the most that it can take off counts for its budgets.
 
     Raises: Conflict with the reason as its code, as `offers.refusals` has them: `basket_needed`, if it depends on what
-    is bought and no basket is given.
+    is bought, or on the amount and no basket is given.
     """
     card = moves.usable(session, card, store)
     row = session.get_one(Card, card.id, populate_existing=True)
-    asking = replace(refusals.asking_of(row, store=store, now=now), basket=basket, asks_basket=True, has_code=has_code)
+    asking = replace(refusals.asking_of(row, store=store, now=now), basket=basket, is_alone=True, has_code=has_code)
     session.refresh(offer)
     known = refusals.known_of(session, [offer], card.id, asking, live=True)[offer.id]
     reason = refusals.with_places(session, refusals.after(offer, asking, known), known)
     if reason:
         raise reason.problem
     given = terms.of(offer.kind, offer.terms, card.currency)
-    off_minor = sum(terms.taken_off(given, basket)) if basket is not None else given.most_minor or 0
+    off_minor = _off_minor(given, basket)
     claim = Claim(
-        offer=offer, card_id=card.id, store_id=store.id if store else None,
-        day=budgets.day_of(now, asking.zone), cost_minor=off_minor or given.cost_minor, least=states.least_of(offer),
+        offer=offer, card_id=card.id, store_id=store.id if store else None, day=budgets.day_of(now, asking.zone),
+        cost_minor=given.cost_minor if off_minor is None else off_minor, least=states.least_of(offer),
     )  # fmt: skip
     uses.reserve(session, claim, now=now)
     told = moves.circumstance(card, by, now, store=store, receipt=receipt, note=f"offer:{offer.public_id}")
@@ -57,7 +67,7 @@ def redeem_offer(
     uses.note(session, claim, entry_id=booked.entry.id, sale_id=None, now=now)
     written = moves.done(session, booked.card, booked, now)
     telling.redeemed(session, written.card, offer, booked, now=now)
-    return written
+    return OfferUsed(**vars(written), off_minor=off_minor)
 
 
 def with_sale(
@@ -93,3 +103,10 @@ def without_sale(session: Session, card: Held, sale: Entry, by: Circumstance) ->
         uses.give_back(session, one.entry_id, now=by.now)
         card = undone.card
     return card
+
+
+def _off_minor(given: Terms, basket: Basket | None) -> int | None:
+    """What an offer takes off a purchase, or can take off at most; None if it is none that takes money off."""
+    if given.kind not in TAKES_OFF:
+        return None
+    return given.most_minor if basket is None else sum(terms.taken_off(given, basket))

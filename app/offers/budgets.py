@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app import localtime
+from app import localtime, money
 from app.db import insert_if_new, table_of
 from app.errors import Conflict, Sentence, Unprocessable
 from app.offers import occurrences
@@ -179,7 +179,8 @@ def replace_all(session: Session, offer: Offer, wanted: Sequence[BudgetDraft]) -
         used = used_by_period(session, offer.id, one.measure, one.period)
         highest = max(used.values(), default=0)
         if one.most < highest:
-            text = Sentence("%(used)s were used already; the budget cannot be lower.", used=highest)
+            shown = money.decimal_text(highest, offer.programme.currency) if one.measure == "money" else highest
+            text = Sentence("%(used)s were used already; the budget cannot be lower.", used=shown)
             raise Unprocessable("budget_below_use", text, errors={f"budgets.{at}.most": text})
         kept = before.pop((one.measure, one.period), None)
         if kept is not None:
@@ -213,14 +214,21 @@ def used_by_period(session: Session, offer_id: int, measure: str, period: str) -
 
 
 def check_room(session: Session, offer: Offer, least: Mapping[str, int], *, day: str) -> None:
-    """See that a paused offer has room for another use.
+    """See that an offer has room for another use: in all, in all time and in the month.
 
     Raises: Conflict `budget_spent`.
     """
+    if is_used_up(offer):
+        raise Conflict("budget_spent", "It was used as often as it may be in all; raise that limit first.")
     rows = [one for one in standing(session, [offer.id], day=day, store_id=None).get(offer.id, [])
             if one.period in PAUSES]  # fmt: skip
     if not has_room(rows, {measure: max(1, least.get(measure, 1)) for measure in ("uses", "points", "money")}):
         raise Conflict("budget_spent", "Its budget is spent; raise the budget first.")
+
+
+def is_used_up(offer: Offer) -> bool:
+    """Whether all the uses that it may have were had."""
+    return offer.limit_total is not None and offer.used >= offer.limit_total
 
 
 def differences(session: Session) -> list[str]:

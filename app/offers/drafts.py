@@ -3,7 +3,7 @@
 import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from app import i18n, localtime
 from app.cards.models import Programme, Store, Tier
 from app.errors import Sentence, Unprocessable
 from app.offers import hours, terms
-from app.offers.models import AUDIENCES, KINDS, MEASURES, PERIODS
+from app.offers.models import AUDIENCES, KINDS, MEASURES, PERIODS, Offer
 from app.segments.models import Segment
 
 LONGEST_TITLE = 60
@@ -23,6 +23,12 @@ LARGEST_LIMIT = 10**9
 LARGEST_BUDGET = 10**12
 COMBINES = ("best", "all", "alone")
 MOST_GRACE_MIN = 15
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+TIMES = {"starts_at", "ends_at", "timezone"}
+CODE_ALONE = (
+    "A code is used apart from the purchase: let the offer take off a percentage or an amount, or give a gift, "
+    "and hold for all products."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +98,12 @@ def checked(session: Session, draft: OfferDraft, *, now: datetime) -> Instants:
     errors = _text_problems(draft)
     if draft.timezone not in zoneinfo.available_timezones():
         errors["timezone"] = "Write an IANA time zone such as Europe/Istanbul."
-    instants = _instants(session, draft) if "timezone" not in errors else _as_given(draft)
-    errors |= _time_problems(draft, instants, now)
+    errors |= _far(draft)
+    instants = _as_given(draft) if errors.keys() & TIMES else _instants(session, draft)
+    errors |= {} if errors.keys() & TIMES else _time_problems(session, draft, instants, now)
     errors |= dict(_place_problems(session, draft))
     errors |= dict(_limit_problems(draft))
-    terms.read(draft.kind, draft.terms, draft.programme.currency, errors) if draft.kind in KINDS else None
+    errors |= _terms_problems(draft)
     if errors:
         raise Unprocessable(_code(errors), " ".join(errors.values()), errors=errors)
     return instants
@@ -134,7 +141,15 @@ def zones_of(session: Session, programme: Programme, stores: Sequence[int]) -> l
     return found if stores and found else sorted({*found, programme.timezone})
 
 
-def _time_problems(draft: OfferDraft, instants: Instants, now: datetime) -> dict[str, str]:
+def _far(draft: OfferDraft) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    for name, at in (("starts_at", draft.starts_at), ("ends_at", draft.ends_at)):
+        if not EARLIEST <= at < LATEST:
+            errors[name] = "This time lies outside of the years 2000 to 2199."
+    return errors
+
+
+def _time_problems(session: Session, draft: OfferDraft, instants: Instants, now: datetime) -> dict[str, str]:
     errors: dict[str, str] = {}
     if draft.ends_at <= draft.starts_at:
         errors["ends_at"] = "The end comes after the start."
@@ -145,13 +160,11 @@ def _time_problems(draft: OfferDraft, instants: Instants, now: datetime) -> dict
     if not 0 <= draft.grace_min <= MOST_GRACE_MIN:
         errors["grace_min"] = Sentence("The grace is 0 to %(most)s minutes.", most=MOST_GRACE_MIN)
     found = hours.read(draft.windows, errors)
-    if errors.keys() & {"ends_at", "timezone"} or draft.timezone not in zoneinfo.available_timezones():
+    if "ends_at" in errors or any(name.startswith("windows") for name in errors):
         return errors
     starts, ends = (localtime.wall_clock(at, draft.timezone) for at in (draft.starts_at, draft.ends_at))
-    for at, window in enumerate(found):
-        if not any(name.startswith(f"windows.{at}") for name in errors) and hours.never_opens(window, starts, ends):
-            errors[f"windows.{at}"] = "These hours have no minute between the start and the end of the offer."
-    return errors
+    earliest = min(localtime.wall_clock(now, zone) for zone in zones_of(session, draft.programme, draft.stores))
+    return {**errors, **hours.closed(found, starts, ends, now=earliest)}
 
 
 def _place_problems(session: Session, draft: OfferDraft) -> Iterator[tuple[str, str]]:
@@ -191,6 +204,29 @@ def _limit_problems(draft: OfferDraft) -> Iterator[tuple[str, str]]:
         if (one.measure, one.period) in seen:
             yield f"budgets.{at}.period", "There is such a budget for this period already."
         seen.add((one.measure, one.period))
+
+
+def _terms_problems(draft: OfferDraft) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if draft.kind in KINDS:
+        given = terms.read(draft.kind, draft.terms, draft.programme.currency, errors)
+        if draft.needs_code and not errors and given.needs_sale:
+            errors["needs_code"] = CODE_ALONE
+    return errors
+
+
+def takes_codes(offer: Offer) -> bool:
+    """Whether a code of a batch can use an offer: codes are used without a sale."""
+    return not terms.of(offer.kind, offer.terms, offer.programme.currency).needs_sale
+
+
+def check_codes(offer: Offer, *, field: str) -> None:
+    """See that a code of a batch can use an offer.
+
+    Raises: Unprocessable `offer_needs_sale` with the sentence for *field*.
+    """
+    if not takes_codes(offer):
+        raise Unprocessable("offer_needs_sale", CODE_ALONE, errors={field: CODE_ALONE})
 
 
 def _text_problems(draft: OfferDraft) -> dict[str, str]:

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app import localtime
+from app.cards.models import Card
 from app.offers import terms
 from app.offers.drafts import BudgetDraft, OfferDraft
+from app.segments import service as segments
+from app.segments.models import Segment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +23,21 @@ class Forecast:
     uses: int | None
     points: int | None
     money_minor: int | None
+
+
+def people(session: Session, draft: OfferDraft, reached: int, *, now: datetime) -> int:
+    """How many an offer is for at most. *reached*: on how many cards one that is for all or for some levels stands.
+
+    Of a segment, who is in it now: who was in it before is kept only while the offer lives. Of one that campaigns give,
+    everybody to whom they can give it.
+    """
+    if draft.audience == "all":
+        return reached
+    segment = None if draft.segment_id is None else session.get(Segment, draft.segment_id)
+    wanted = segments.audience(session, draft.programme.id, segment=segment, now=now)
+    if draft.tier_ids:
+        wanted.append(Card.tier_id.in_(draft.tier_ids))
+    return session.scalar(select(func.count()).select_from(Card).where(*wanted)) or 0
 
 
 def most(draft: OfferDraft, people: int, *, stores: int = 1) -> Forecast:

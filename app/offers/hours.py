@@ -13,6 +13,7 @@ from app.offers.models import Offer
 
 WINDOWS_MAX = 20
 LOOKS_AHEAD = timedelta(days=14)
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,23 @@ def read(raw: object, errors: dict[str, str]) -> list[Window]:
         errors["windows"] = Sentence("This is a list of at most %(most)s windows.", most=WINDOWS_MAX)
         return []
     found = [windows.parse(one, f"windows.{at}", errors) for at, one in enumerate(raw)]
+    for at, window in enumerate(found):
+        for name in ("first_on", "last_on"):
+            day = getattr(window, name, None)
+            if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+                errors[f"windows.{at}.{name}"] = "This day lies outside of the years 2000 to 2199."
     return [one for one in found if one is not None]
+
+
+def closed(found: Sequence[Window], starts: datetime, ends: datetime, *, now: datetime) -> dict[str, str]:
+    """What is wrong with the weekly hours of an offer between two local times: they never hold, or do not any more."""
+    errors: dict[str, str] = {}
+    for at, one in enumerate(found):
+        if never_opens(one, starts, ends):
+            errors[f"windows.{at}"] = "These hours have no minute between the start and the end of the offer."
+    if found and not errors and all(never_opens(one, max(starts, now), ends) for one in found):
+        errors["windows.0"] = "These hours are over already; choose hours that are still to come."
+    return errors
 
 
 def never_opens(window: Window, starts: datetime, ends: datetime) -> bool:
@@ -77,15 +94,19 @@ def hours_of(window: Window) -> str:
 
 
 def outside(offer: Offer, at: datetime, zone: str) -> str:
-    """Why its hours refuse it now: today's hours, or the next day that has some."""
+    """Why its hours refuse it now: today's hours, or the next day before its end that has some."""
     today, found = localtime.wall_clock(at, zone).date(), kept(offer.windows)
-    for ahead in range(LOOKS_AHEAD.days):
+    ends = localtime.wall_clock(at_store(offer, zone).ends_at, zone)
+    for ahead in range(min(LOOKS_AHEAD.days, (ends.date() - today).days + 1)):
         day = today + timedelta(days=ahead)
-        hours = ", ".join(hours_of(one) for one in found if one.opens_on(day))
+        opening = [one for one in found if one.opens_on(day) and datetime.combine(day, one.start) < ends]
+        hours = ", ".join(hours_of(one) for one in opening)
         if hours and not ahead:
             return Sentence("Valid %(hours)s.", hours=hours)
         if hours:
             return Sentence("Valid again on %(day)s, %(hours)s.", day=day.isoformat(), hours=hours)
+    if ends.date() - today < LOOKS_AHEAD:
+        return Sentence("The hours of this offer are over; it is not valid again before its end.")
     return Sentence("This offer is not valid on this day.")
 
 

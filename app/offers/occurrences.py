@@ -20,7 +20,7 @@ def due(
     session.execute(statement.on_conflict_do_update(index_elements=["offer_id", "kind"], set_=values))
 
 
-def call_off(session: Session, offer_id: int) -> None:
-    """Let nothing more happen by itself."""
+def call_off(session: Session, offer_id: int) -> set[str]:
+    """Let nothing more happen by itself; what was still to happen."""
     waiting = update(Occurrence).where(Occurrence.offer_id == offer_id, Occurrence.status == "due")
-    session.execute(waiting.values(status="cancelled"))
+    return set(session.scalars(waiting.values(status="cancelled").returning(Occurrence.kind)))

@@ -36,6 +36,7 @@ REFUSALS = {
     "adds_nothing": "This offer adds nothing to this purchase.",
     "not_combined": "Only one offer is taken for a purchase, and another one gives more.",
 }
+AMOUNT_NEEDED = Sentence("This offer depends on the amount: use it with the purchase, or say what the purchase costs.")
 
 
 class Shop(Protocol):
@@ -65,7 +66,8 @@ class Refusal:
 class Asking:
     """Who asks where and when. `store_id` None: no store; `zone`: the store's clock, else the programme's.
 
-    `basket` None: not known. `asks_basket`: without one, an offer that depends on it is refused; on a list it is not.
+    `basket` None: not known. `is_alone`: the offer is used without booking a sale; what depends on one is refused then,
+    and what depends on its amount, if that is not known. On a list neither is.
     `has_code`: a code of a batch for this very offer came with it.
     """
 
@@ -76,7 +78,7 @@ class Asking:
     tier_id: int | None
     store_id: int | None = None
     basket: Basket | None = None
-    asks_basket: bool = False
+    is_alone: bool = False
     has_code: bool = False
     currency: str = ""
 
@@ -174,9 +176,10 @@ def _by_time(offer: Offer, asking: Asking) -> Refusal | None:
 
 
 def _by_state(offer: Offer) -> str:
-    """Why its state lets nobody use it. Whether one that is scheduled has begun, its times say."""
+    """Why its state lets nobody use it. Whether one that is scheduled has begun, its times say; that its budget is
+    spent is said after what the card has used."""
     if offer.state == "paused":
-        return "budget_spent" if offer.paused_because == "budget" else "paused"
+        return "" if offer.paused_because == "budget" else "paused"
     closed = {"draft": "not_started", "approved": "not_started", "cancelled": "ended", "archived": "ended"}
     return closed.get(offer.state, "")
 
@@ -203,9 +206,12 @@ def _by_place(offer: Offer, asking: Asking, membership: Membership) -> Refusal |
 
 def _by_basket(offer: Offer, asking: Asking) -> Refusal | None:
     given = terms.of(offer.kind, offer.terms, asking.currency)
+    if asking.is_alone and given.needs_sale:
+        return _plain("basket_needed")
     if asking.basket is None:
-        return _plain("basket_needed") if asking.asks_basket and given.needs_sale else None
-    return basket_refusal(given, asking.basket, asking.currency)
+        is_open = asking.is_alone and given.needs_amount
+        return Refusal(code="basket_needed", sentence=AMOUNT_NEEDED) if is_open else None
+    return basket_refusal(given, asking.basket, asking.currency) or _by_what_it_takes(given, asking)
 
 
 def basket_refusal(given: Terms, basket: Basket, currency: str) -> Refusal | None:
@@ -220,6 +226,13 @@ def basket_refusal(given: Terms, basket: Basket, currency: str) -> Refusal | Non
     return None
 
 
+def _by_what_it_takes(given: Terms, asking: Asking) -> Refusal | None:
+    """Used alone, what takes nothing off this amount is not used up. With a sale this is said when all are reckoned."""
+    if not asking.is_alone or asking.basket is None or given.kind not in terms.TAKES_OFF:
+        return None
+    return None if sum(terms.taken_off(given, asking.basket)) else _plain("adds_nothing")
+
+
 def _by_uses(offer: Offer, known: Known) -> Refusal | None:
     times = known.use.count if known.use else 0
     if offer.limit_per_card is not None and times >= offer.limit_per_card:
@@ -227,9 +240,8 @@ def _by_uses(offer: Offer, known: Known) -> Refusal | None:
             return _plain("already_used")
         text = Sentence("Used %(times)s times: that is all this card may.", times=times)
         return Refusal(code="limit_reached", sentence=text)
-    if offer.limit_total is not None and offer.used >= offer.limit_total:
-        return _plain("budget_spent")
-    return _plain("budget_spent") if known.is_spent else None
+    is_spent = known.is_spent or offer.state == "paused" or budgets.is_used_up(offer)
+    return _plain("budget_spent") if is_spent else None
 
 
 def is_for_tier(offer: Offer, tier_id: int | None) -> bool:

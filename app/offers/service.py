@@ -3,7 +3,7 @@ for those who need little of it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from app import i18n, ids, localtime
 from app.cards import expansion
 from app.cards.models import Card
 from app.errors import Conflict, NotFound, Sentence, Unprocessable
-from app.offers import budgets, drafts, states
+from app.offers import budgets, drafts, hours, states
 from app.offers.drafts import LONGEST_BODY, LONGEST_TITLE, BudgetDraft, Instants, OfferDraft
 from app.offers.firing import next_fire_at, tick
 from app.offers.membership import memberships
@@ -119,6 +119,7 @@ def edit(session: Session, offer: Offer, wanted: OfferDraft, *, now: datetime) -
         offer.revision += 1
     session.flush()
     budgets.replace_all(session, offer, wanted.budgets)
+    states.pause_if_spent(session, offer, now=now)
     return voids
 
 
@@ -184,9 +185,11 @@ def by_id(session: Session, public_id: str) -> Offer:
 
 
 def of_programme(session: Session, programme_id: int, *, limit: int = 100) -> list[Offer]:
-    """A programme's offers, the latest start first."""
-    query = select(Offer).where(Offer.programme_id == programme_id).options(joinedload(Offer.tier))
-    return list(session.scalars(query.order_by(Offer.starts_at.desc(), Offer.id.desc()).limit(limit)))
+    """A programme's offers, those that are over last, of the others the latest start first; none that was put away."""
+    query = select(Offer).where(Offer.programme_id == programme_id, Offer.state != "archived")
+    is_over = Offer.state.in_(("ended", "cancelled"))
+    in_turn = query.order_by(is_over, Offer.starts_at.desc(), Offer.id.desc()).options(joinedload(Offer.tier))
+    return list(session.scalars(in_turn.limit(limit)))
 
 
 def live_for(session: Session, card: Card, *, now: datetime) -> list[Offer]:
@@ -263,5 +266,6 @@ def _moved_dates(window: Mapping[str, Any], later: timedelta) -> dict[str, Any]:
     moved = dict(window)
     for name in ("first_on", "last_on"):
         if moved.get(name):
-            moved[name] = (datetime.fromisoformat(str(moved[name])) + later).date().isoformat()
+            day = date.fromisoformat(str(moved[name]))
+            moved[name] = (hours.LAST_DAY if day > hours.LAST_DAY - later else day + later).isoformat()
     return moved

@@ -3,7 +3,7 @@
 Editing whom it is for, its words, its value or its dates makes it a draft again: what was approved is what is given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -74,8 +74,7 @@ def resume(session: Session, offer: Offer, *, now: datetime) -> None:
     Raises: Conflict `wrong_state`; Conflict `budget_spent`, if there is no room for another use.
     """
     _check_state(_locked(session, offer), ("paused",))
-    day = budgets.day_of(now, offer.programme.timezone)
-    budgets.check_room(session, offer, least_of(offer), day=day)
+    _check_room(session, offer, now)
     has_begun = offer.starts_at <= now
     offer.state, offer.paused_because = "live" if has_begun else "scheduled", ""
     session.flush()
@@ -91,10 +90,10 @@ def cancel(session: Session, offer: Offer, *, now: datetime) -> None:
     was = _locked(session, offer)
     if was not in {"draft", "approved", "scheduled", "live", "paused"}:
         raise Conflict("offer_over", "This offer is over; there is nothing to cancel.")
-    occurrences.call_off(session, offer.id)
+    waiting = occurrences.call_off(session, offer.id)
     offer.state = "cancelled"
     session.flush()
-    if was == "live":
+    if _is_on_cards(was, waiting):
         firing.take_off(session, offer, now)
 
 
@@ -113,16 +112,38 @@ def back_to_draft(session: Session, offer: Offer, *, now: datetime) -> None:
     """
     was = _move(session, offer, ("draft", "approved", "scheduled", "live", "paused"), "draft")
     offer.approved_by, offer.paused_because = "", ""
-    occurrences.call_off(session, offer.id)
+    waiting = occurrences.call_off(session, offer.id)
     session.flush()
-    if was == "live":
+    if _is_on_cards(was, waiting):
         firing.take_off(session, offer, now)
+
+
+def pause_if_spent(session: Session, offer: Offer, *, now: datetime) -> None:
+    """Pause a live offer that has no room for another use, after its budgets or its limit were changed."""
+    if offer.state != "live":
+        return
+    try:
+        _check_room(session, offer, now)
+    except Conflict:
+        budgets.pause(session, offer, now=now)
+        session.refresh(offer)
 
 
 def resume_paused(session: Session, *, now: datetime) -> int:
     """Let offers go on that were paused because a budget was spent, and that have room again; how many."""
     query = select(Offer).where(Offer.state == "paused", Offer.paused_because == "budget", Offer.ends_at > now)
-    return sum(_resumed(session, offer, now) for offer in session.scalars(query.order_by(Offer.id)))
+    return sum(resume_if_room(session, offer, now=now) for offer in session.scalars(query.order_by(Offer.id)))
+
+
+def resume_if_room(session: Session, offer: Offer, *, now: datetime) -> bool:
+    """Let an offer that was paused go on, if it is not over and has room for another use; whether it does."""
+    if offer.ends_at <= now:
+        return False
+    try:
+        resume(session, offer, now=now)
+    except Conflict:
+        return False
+    return True
 
 
 def least_of(offer: Offer) -> dict[str, int]:
@@ -136,12 +157,14 @@ def least_of(offer: Offer) -> dict[str, int]:
     }
 
 
-def _resumed(session: Session, offer: Offer, now: datetime) -> bool:
-    try:
-        resume(session, offer, now=now)
-    except Conflict:
-        return False
-    return True
+def _check_room(session: Session, offer: Offer, now: datetime) -> None:
+    day = budgets.day_of(now, offer.programme.timezone)
+    budgets.check_room(session, offer, least_of(offer), day=day)
+
+
+def _is_on_cards(was: str, waiting: Collection[str]) -> bool:
+    """Whether cards show an offer of that state: a live one, and one whose pause was still to be told to them."""
+    return was == "live" or (was == "paused" and "pause" in waiting)
 
 
 def _move(session: Session, offer: Offer, before: Iterable[str], after: str) -> str:

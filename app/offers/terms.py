@@ -54,8 +54,13 @@ class Terms:
 
     @property
     def needs_sale(self) -> bool:
-        """Whether it cannot be judged or given without knowing what is bought."""
-        return self.kind in ("product", *GIVES_POINTS) or bool(self.minimum_minor) or not self.only.is_all
+        """Whether it can be given with a sale only: it adds points to it, or asks what exactly is bought."""
+        return self.kind in ("product", *GIVES_POINTS) or not self.only.is_all
+
+    @property
+    def needs_amount(self) -> bool:
+        """Whether it cannot be judged, or what it costs cannot be told, without the amount of the purchase."""
+        return bool(self.minimum_minor) or self.most_minor is None
 
     @property
     def most_minor(self) -> int | None:

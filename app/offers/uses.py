@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import rows_changed
 from app.errors import Conflict
-from app.offers import budgets
+from app.offers import budgets, states
 from app.offers.budgets import Share
 from app.offers.models import Offer, Redemption
 
@@ -85,13 +85,17 @@ def reserve(session: Session, claim: Claim, *, now: datetime) -> None:
             or_(Offer.limit_total.is_(None), Offer.used < Offer.limit_total),
         )
         .values(used=Offer.used + 1)
+        .returning(Offer.used, Offer.limit_total)
         .execution_options(synchronize_session=False)
     )
-    if rows_changed(session, counted) != 1:
+    row = session.execute(counted).one_or_none()
+    if row is None:
         session.refresh(offer)
         raise _lost(offer)
     if not budgets.take(session, offer, claim.share, now=now):
         raise Conflict("budget_spent", SPENT)
+    if row.used == row.limit_total:
+        budgets.pause(session, offer, now=now)
 
 
 def note(session: Session, claim: Claim, *, entry_id: str, sale_id: str | None, now: datetime) -> Redemption:
@@ -126,7 +130,10 @@ def of_sale(session: Session, sale_id: str) -> list[Redemption]:
 
 
 def give_back(session: Session, entry_id: str, *, now: datetime) -> None:
-    """Undo the use that an entry recorded: the card, the total and the budgets get it back, once."""
+    """Undo the use that an entry recorded: the card, the total and the budgets get it back, once.
+
+    An offer that was paused because they were spent goes on, if there is room again.
+    """
     mine = (
         update(Redemption)
         .where(and_(Redemption.entry_id == entry_id, Redemption.reversed_at.is_(None)))
@@ -138,14 +145,13 @@ def give_back(session: Session, entry_id: str, *, now: datetime) -> None:
     used = session.scalars(
         select(Redemption).where(Redemption.entry_id == entry_id).execution_options(populate_existing=True)
     ).one()
-    session.execute(
-        update(Offer)
-        .where(Offer.id == used.offer_id)
-        .values(used=Offer.used - 1)
-        .execution_options(synchronize_session=False)
-    )
+    counted = update(Offer).where(Offer.id == used.offer_id).values(used=Offer.used - 1)
+    counted = counted.returning(Offer.paused_because).execution_options(synchronize_session=False)
+    is_spent = session.scalar(counted) == "budget"
     amounts = {"uses": 1, "points": used.points, "money": used.cost_minor}
     budgets.release(session, used.offer_id, Share(amounts=amounts, day=used.day, store_id=used.store_id))
+    if is_spent:
+        states.resume_if_room(session, session.get_one(Offer, used.offer_id), now=now)
 
 
 def _lost(offer: Offer) -> Conflict:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.counter import misplaced, offering, returns, rewarding, sales, stamping
 from app.counter.moves import Done
 from app.counter.pricing import Sale
+from app.earning.sale import Basket
 from app.errors import Conflict, Forbidden, NotFound, Unprocessable
 from app.ledger import held, holds, reversals
 from app.ledger.models import Entry
@@ -85,7 +86,10 @@ def redeem(session: Session, desk: Desk, serial: str, form: RedeemForm, *, now: 
             return give(session, card, reward, by=by, now=now, store=store, receipt=receipt, wish=wish)
         if form.offer:
             offer = offers.by_id(session, form.offer)
-            return offering.redeem_offer(session, card, offer, by=by, now=now, store=store, receipt=receipt)
+            basket = None if form.basket is None else Basket(amount_minor=form.basket)
+            return offering.redeem_offer(
+                session, card, offer, by=by, now=now, store=store, receipt=receipt, basket=basket
+            )
         if form.stamp_card:
             full = stamps.by_id(session, form.stamp_card)
             return stamping.redeem_voucher(session, card, full, by=by, now=now, store=store, receipt=receipt)

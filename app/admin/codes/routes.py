@@ -19,6 +19,7 @@ from app.coupons.exchange import RowError
 from app.coupons.models import Batch
 from app.errors import AppError, NotFound, Unprocessable
 from app.i18n import translate
+from app.offers import drafts
 from app.offers import service as offers
 from app.offers.models import Offer
 from app.rewards import catalogue
@@ -150,7 +151,7 @@ def _batch(session: Session, programme: Programme, batch_id: str) -> Batch:
 def _check_subject(session: Session, programme: Programme, draft: BatchDraft) -> None:
     """See that what the codes give is this programme's.
 
-    Raises: Unprocessable `invalid_batch`.
+    Raises: Unprocessable `invalid_batch`; `offer_needs_sale`, if it cannot be used with a code.
     """
     found: Reward | Offer | None = None
     if draft.gives == "reward":
@@ -162,6 +163,8 @@ def _check_subject(session: Session, programme: Programme, draft: BatchDraft) ->
     if found is None or found.programme_id != programme.id:
         text = gettext("Choose what a code gives.")
         raise Unprocessable("invalid_batch", text, errors={"gives": text})
+    if isinstance(found, Offer):
+        drafts.check_codes(found, field="gives")
 
 
 def _check_file(good: int, faulty: int) -> None:
@@ -205,7 +208,7 @@ def _page(
         choices = [("points", gettext("Points"))]
         choices += [(f"reward:{one.public_id}", one.name) for one in catalogue.of_programme(reading, programme.id)]
         live = [one for one in offers.of_programme(reading, programme.id) if one.state in {"scheduled", "live"}]
-        choices += [(f"offer:{one.public_id}", one.title) for one in live]
+        choices += [(f"offer:{one.public_id}", one.title) for one in live if drafts.takes_codes(one)]
     return shown(
         "codes.html", status=status, programme=programme, batches=listed, errors=errors, typed=typed, choices=choices,
         rows=[(one.row, one.code, translate(one.sentence)) for one in rows], most=batches.LARGEST_BATCH, when=moment,

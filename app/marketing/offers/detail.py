@@ -8,14 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import money
-from app.cards.models import Card, Programme, Store
+from app.cards.models import Programme, Store
 from app.earning import words as earning_words
 from app.marketing.offers import words
 from app.offers import budgets, forecast
 from app.offers.models import Offer, Redemption
 from app.offers.service import OfferDraft
-from app.segments import service as segments
-from app.segments.models import Segment
 
 # what may be done in which state; each is a form of its own
 TURNS = {
@@ -121,15 +119,6 @@ def spent(session: Session, offer: Offer, language: str) -> Spent:
         money=money.shown(int(cost_minor), currency, language),
         points=earning_words.number(int(points), language),
     )
-
-
-def people(session: Session, draft: OfferDraft, reached: int, now: datetime) -> int:
-    """How many a draft is for: who is in its segment now; else how many it reaches."""
-    segment = session.get(Segment, draft.segment_id) if draft.segment_id is not None else None
-    if segment is None:
-        return reached
-    wanted = segments.audience(session, draft.programme.id, segment=segment, now=now)
-    return session.scalar(select(func.count()).select_from(Card).where(*wanted)) or 0
 
 
 def _count(session: Session, programme: Programme) -> int:

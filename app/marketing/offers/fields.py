@@ -5,17 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import i18n, localtime, money
+from app.offers.hours import WINDOWS_MAX
 from app.offers.models import MEASURES
 from app.offers.service import OfferDraft
 from app.segments.models import Segment
 
 WINDOW_ROWS = 3
+WINDOW_FIELD = re.compile(r"w([0-9]{1,2})_", flags=re.ASCII)
 WEEKDAYS = range(1, 8)
 # which fields of the form each kind of offer has
 OWN = {
     "text": (),
     "percent": ("percent", "at_most"),
-    "amount": ("amount",),
+    "amount": ("amount", "at_most"),
     "product": ("percent", "pieces", "at_most"),
     "multiplier": ("factor",),
     "bonus": ("points",),
@@ -50,9 +52,15 @@ def decimal(text: str) -> str:
     return plain.replace(",", ".") if re.fullmatch(r"[0-9]+,[0-9]{1,3}", plain) else plain
 
 
+def window_rows(values: Mapping[str, str]) -> range:
+    """The rows of weekly hours that the form has: a few, or as many as there are hours."""
+    named = [int(found[1]) for name in values if (found := WINDOW_FIELD.match(name))]
+    return range(min(WINDOWS_MAX, max(WINDOW_ROWS, max(named, default=0) + 1)))
+
+
 def filled_windows(values: Mapping[str, str]) -> list[int]:
     """The rows of weekly hours in which something was said."""
-    return [row for row in range(WINDOW_ROWS) if any(_said(values, row))]
+    return [row for row in window_rows(values) if any(_said(values, row))]
 
 
 def windows_of(values: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -109,10 +117,12 @@ def values_of(draft: OfferDraft, *, stores: Mapping[int, str], segment: Segment 
         if code != programme.language:
             values |= {f"{part}_{code}": texts[code].get(part, "") for part in ("title", "body")}
     for name, value in draft.terms.items():
+        if value is None:
+            continue
         values[name] = ", ".join(value) if isinstance(value, list) else str(value)
-    for row, window in enumerate(draft.windows[:WINDOW_ROWS]):
-        values |= {f"w{row}_d{day}": "yes" for day in window.get("weekdays", WEEKDAYS)}
-        values |= {f"w{row}_{name}": str(window.get(name, "")) for name in ("from", "to")}
+    for row, window in enumerate(draft.windows):
+        values |= {f"w{row}_d{day}": "yes" for day in window.get("weekdays") or WEEKDAYS}
+        values |= {f"w{row}_{name}": str(window.get(name) or "") for name in ("from", "to")}
     for one in draft.budgets:
         shown = money.decimal_text(one.most, programme.currency) if one.measure == "money" else str(one.most)
         values[f"budget_{one.measure}_{one.period}"] = shown

@@ -1,7 +1,7 @@
 """What a marketer typed about an offer, as a draft or as a sentence for each field that is wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ from app.cards.models import Programme, Store
 from app.cards.programmes import is_zone
 from app.errors import AppError
 from app.localtime import Oddity
-from app.marketing.offers import fields
+from app.marketing.offers import fields, keeping
+from app.marketing.offers.keeping import Kept
 from app.offers.models import KINDS, MEASURES, PERIODS
 from app.offers.service import BudgetDraft, OfferDraft
 from app.segments.models import Segment
@@ -43,9 +44,27 @@ class OfferForm:
 
     @classmethod
     def parse(
-        cls, values: Mapping[str, str], programme: Programme, *, now: datetime, choices: Choices = NO_CHOICES
+        cls,
+        values: Mapping[str, str],
+        programme: Programme,
+        *,
+        now: datetime,
+        choices: Choices = NO_CHOICES,
+        kept: Kept | None = None,
     ) -> "OfferForm":
-        """Read the fields; `draft` is there when every one of them could be read."""
+        """Read the fields; `draft` is there when every one of them could be read.
+
+        Of a *kept* offer nothing is changed but what was sent otherwise than its form showed it.
+        """
+        sent = cls._read(values, programme, now=now, choices=choices)
+        if kept is None or sent.draft is None:
+            return sent
+        shown = cls._read(kept.values, programme, now=now, choices=choices).draft
+        draft = sent.draft if shown is None else keeping.changed(sent.draft, shown, kept, values)
+        return replace(sent, draft=draft)
+
+    @classmethod
+    def _read(cls, values: Mapping[str, str], programme: Programme, *, now: datetime, choices: Choices) -> "OfferForm":
         errors: dict[str, str] = {}
         notes: list[str] = []
         zone = values.get("timezone") or programme.timezone
@@ -181,7 +200,7 @@ def _whole(name: str, values: Mapping[str, str], errors: dict[str, str], *, zero
     text = values.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 9 or (int(text) == 0 and not zero_too):
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or (int(text) == 0 and not zero_too):
         errors[name] = gettext("Write a whole number above zero, or leave it empty for no limit.")
         return None
     return int(text)

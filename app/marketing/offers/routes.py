@@ -23,7 +23,9 @@ from app.marketing import place
 from app.marketing.calendar.days import read_day
 from app.marketing.offers import detail, fields, pages, preview, results, words
 from app.marketing.offers.forms import EVERYBODY, TARGETED, Choices, OfferForm, other_languages
+from app.marketing.offers.keeping import Kept
 from app.marketing.once import once
+from app.offers import forecast
 from app.offers import service as offers
 from app.offers.audience import whom
 from app.offers.models import PERIODS, Offer
@@ -94,7 +96,7 @@ def offer(public_id: str) -> str:
         pictures = preview.pictures_of(reading, found.programme, world().settings.base_url)
         audience = reach.crowd(reading, whom(found))
         figures = results.of(reading, found, audience)
-        people = detail.people(reading, draft, audience.cards, now)
+        people = forecast.people(reading, draft, audience.cards, now=now)
         return place.shown(
             "offer.html",
             reading,
@@ -125,10 +127,7 @@ def edit_offer(public_id: str) -> str:
     """The form with what the offer says now."""
     with world().database.reading() as reading:
         found = _own_offer(reading, public_id)
-        draft = offers.draft_of(reading, found)
-        names = {one.id: one.public_id for one in _stores(reading, found.programme)}
-        values = fields.values_of(draft, stores=names, segment=_segment(reading, found.segment_id))
-        return _form_page(reading, found.programme, OfferForm(values=values), kept=found)
+        return _form_page(reading, found.programme, OfferForm(values=_kept(reading, found).values), kept=found)
 
 
 @blueprint.post("/<public_id>/edit")
@@ -138,7 +137,7 @@ def change_offer(public_id: str) -> str | Response:
     values, now = _sent(), world().clock()
     with world().database.unit_of_work() as writing:
         found = _own_offer(writing, public_id)
-        form = _parsed(writing, values, found.programme)
+        form = _parsed(writing, values, found.programme, kept=_kept(writing, found))
         if form.draft is None or values.get("action") != "save":
             return _form_page(writing, found.programme, form, kept=found, show=True)
         before = {"state": found.state, "title": found.title, "revision": found.revision}
@@ -251,9 +250,18 @@ def _refused(
     return _form_page(session, programme, form.wrong(refusal.errors), kept=kept, show=True)
 
 
-def _parsed(session: Session, values: Mapping[str, str], programme: Programme) -> OfferForm:
+def _parsed(
+    session: Session, values: Mapping[str, str], programme: Programme, *, kept: Kept | None = None
+) -> OfferForm:
     choices = Choices(stores=_stores(session, programme), segments=segments.of_programme(session, programme.id))
-    return OfferForm.parse(values, programme, now=world().clock(), choices=choices)
+    return OfferForm.parse(values, programme, now=world().clock(), choices=choices, kept=kept)
+
+
+def _kept(session: Session, found: Offer) -> Kept:
+    draft = offers.draft_of(session, found)
+    names = {one.id: one.public_id for one in _stores(session, found.programme)}
+    values = fields.values_of(draft, stores=names, segment=_segment(session, found.segment_id))
+    return Kept(draft=draft, values=values)
 
 
 def _form_page(
@@ -269,7 +277,7 @@ def _form_page(
         drawn = preview.draw(world(), view, draft, pictures) if view else []
     stores = _stores(reading, programme)
     zones = dict.fromkeys([programme.timezone, *(store.timezone for store in stores), "UTC"])
-    people = detail.people(reading, draft, audience.cards, now) if draft else audience.cards
+    people = forecast.people(reading, draft, audience.cards, now=now) if draft else audience.cards
     return place.shown(
         "offer_new.html",
         reading,
@@ -284,7 +292,7 @@ def _form_page(
         measures=[(name, words.measures()[name]) for name in fields.budget_rows()],
         periods=[(name, words.periods()[name]) for name in PERIODS],
         weekdays=[(day, words.weekday(day, language)) for day in fields.WEEKDAYS],
-        window_rows=range(fields.WINDOW_ROWS),
+        window_rows=fields.window_rows(form.values),
         stores=stores,
         languages=[(code, i18n.NAMES[code]) for code in other_languages(programme)],
         own_language=i18n.NAMES[programme.language],

@@ -2,12 +2,15 @@
 
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from app.cards.models import Programme
 from app.coupons.models import Batch
+from app.offers import service as offers
 from app.rewards.models import Reward, Slot
 from tests.app.admin.conftest import Browser, Office
 
@@ -117,6 +120,31 @@ def test_codes_are_made_downloaded_once_and_called_back(operator: Browser, offic
     assert "nobody can tell them again" in again
     assert "Called back" in revoked
     assert [len(office.events(f"codes_{one}")) for one in ("made", "downloaded", "revoked")] == [1, 1, 1]
+
+
+def test_no_codes_are_made_for_an_offer_that_goes_with_a_purchase_only(operator: Browser, office: Office) -> None:
+    now = office.world.clock()
+    with office.world.database.unit_of_work() as session:
+        times: dict[str, Any] = {"starts_at": now, "ends_at": now + timedelta(days=1), "timezone": "Europe/Istanbul"}
+        programme = session.scalars(select(Programme).where(Programme.slug == "kahve")).one()
+        kinds: dict[str, dict[str, Any]] = {"percent": {"percent": "10"}, "product": {"products": ["tea"]}}
+        made = {
+            kind: offers.create(
+                session,
+                offers.OfferDraft(programme=programme, title=f"A {kind}", body="", kind=kind, terms=terms, **times),
+                by="staff:x",
+                now=now,
+            ).public_id
+            for kind, terms in kinds.items()
+        }
+
+    refused = operator.send(CODES, name="Flyer", size="4", gives=f"offer:{made['product']}")
+    operator.send(CODES, name="Flyer", size="4", gives=f"offer:{made['percent']}")
+
+    assert (refused.status_code, "A code is used apart from the purchase" in refused.text) == (422, True)
+    assert "A percent" in refused.text
+    assert f"offer:{made['product']}" not in refused.text
+    assert batch(office).subject == made["percent"]
 
 
 def test_a_large_batch_shows_how_far_it_is(operator: Browser, office: Office) -> None:

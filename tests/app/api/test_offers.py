@@ -223,6 +223,8 @@ def test_a_draft_goes_through_its_states_by_calls(api: Api, shop: Shop, clock: M
         ({"budgets": [{"measure": "uses", "most": "-1"}]}, "budgets.0.most"),
         ({"budgets": [{"measure": "money", "most": "1.234"}]}, "budgets.0.most"),
         ({"budgets": [{"measure": "beans", "most": "1"}]}, "budgets.0.measure"),
+        ({"windows": [{"last_on": "9999-12-31"}]}, "windows.0.last_on"),
+        ({"needs_code": True, "kind": "bonus", "terms": {"points": 5}}, "needs_code"),
     ],
 )
 def test_what_an_offer_cannot_give_is_refused_with_the_field_named(
@@ -264,3 +266,80 @@ def test_an_offer_is_quoted_used_with_a_purchase_and_listed(
         ("20.00", sold["transaction"]["id"], shop.card.number)
     ]
     problem(api.post(f"{card}/earn", {**sale, "offers": ["off_none"]}), 422, "unknown_offer")
+
+
+def test_the_forecast_of_a_segment_or_a_targeted_offer_counts_whom_it_can_come_to_before_it_begins(
+    api: Api, shop: Shop
+) -> None:
+    everybody = api.post("/segments", {"programme": "kahve", "name": "All", "rules": {"all": []}}).get_json()["id"]
+    rules = {"fact": "visits", "op": "at_least", "value": 9}
+    nobody = api.post("/segments", {"programme": "kahve", "name": "Often", "rules": rules}).get_json()["id"]
+    gives = {"kind": "gift", "terms": {"gift": "Cake", "cost": "10.00"}, "limit_per_card": 2, "draft": True}
+
+    found = {
+        name: api.post("/offers", {**CAKE, **gives, "segment": name}).get_json()["forecast"]
+        for name in ("all", "targeted", everybody, nobody)
+    }
+
+    one = {"people": 1, "uses": 2, "points": 0, "money": "20.00"}
+    assert found["all"] == found["targeted"] == found[everybody] == one
+    assert found[nobody] == {"people": 0, "uses": 0, "points": 0, "money": "0.00"}
+
+
+def test_a_segment_for_an_offer_of_several_tiers_says_what_becomes_of_them(api: Api, shop: Shop) -> None:
+    offer = api.post("/offers", {**CAKE, "tiers": ["Silver", "Gold"]}).get_json()
+    where = f"/offers/{offer['id']}"
+
+    refused = api.call("PATCH", where, {"segment": "targeted"})
+    kept = api.get(where).get_json()["tiers"]
+    changed = api.call("PATCH", where, {"segment": "targeted", "tiers": []}).get_json()
+
+    assert (refused.status_code, set(refused.get_json()["errors"])) == (422, {"tiers"})
+    assert kept == offer["tiers"]
+    assert (changed["segment"], changed["tiers"]) == ("targeted", [])
+
+
+def test_an_offer_used_alone_says_what_it_takes_off_the_amount(api: Api, shop: Shop, world: World) -> None:
+    offer = _live(api, world, kind="percent", terms={"percent": "20"})
+    where = f"/cards/{shop.card.number}/redeem"
+
+    refused = problem(api.post(where, {"offer": offer}), 409, "basket_needed")
+    used = api.post(where, {"offer": offer, "basket": "42.00"})
+
+    assert "say what the purchase costs" in refused["detail"]
+    assert (used.status_code, used.get_json()["discount"]) == (201, "8.40")
+    assert [one["discount"] for one in api.get(f"/offers/{offer}/uses").get_json()["items"]] == ["8.40"]
+
+
+def test_a_code_takes_a_share_off_the_amount_that_comes_with_it(api: Api, shop: Shop, world: World) -> None:
+    terms = {"percent": "10", "minimum": "20.00"}
+    offer = _live(api, world, kind="percent", terms=terms, needs_code=True)
+    asked = {"programme": "kahve", "name": "Flyer", "codes": ["7K3M9QX2TDS"], "offer": offer}
+    assert api.post("/coupon-batches", asked).status_code == 201
+    where, code = f"/cards/{shop.card.number}/redeem", {"coupon": "7K3M-9QX2-TDS"}
+
+    problem(api.post(where, code), 409, "basket_needed")
+    problem(api.post(where, {**code, "basket": "19.99"}), 409, "min_spend")
+    used = api.post(where, {**code, "basket": "50.00"})
+
+    assert (used.status_code, used.get_json()["discount"]) == (201, "5.00")
+    problem(api.post(where, {**code, "basket": "50.00"}), 409, "already_used")
+
+
+def test_no_codes_are_made_for_an_offer_that_goes_with_a_purchase_only(api: Api, shop: Shop, world: World) -> None:
+    offer = _live(api, world, kind="product", terms={"products": ["tea"]})
+
+    refused = api.post("/coupon-batches", {"programme": "kahve", "name": "Flyer", "size": 1, "offer": offer})
+
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "offer_needs_sale")
+    assert set(refused.get_json()["errors"]) == {"offer"}
+
+
+def _live(api: Api, world: World, **over: Any) -> str:
+    now = world.clock()
+    times = {"starts_at": now.isoformat(), "ends_at": (now + timedelta(days=3)).isoformat()}
+    made = api.post("/offers", {**CAKE, **times, **over})
+    assert made.status_code == 201, made.text
+    with world.database.unit_of_work() as session:
+        offers.tick(session, now=now)
+    return str(made.get_json()["id"])

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import select
 
 from app.counter import offering
-from app.counter.moves import Done
+from app.counter.offering import OfferUsed
 from app.counter.sales import Sold
+from app.earning.sale import Basket
 from app.errors import AppError
 from app.ledger import verify
 from app.offers import budgets, refusals
@@ -52,12 +53,14 @@ class Desk(CornerShop):
             return refusal.code
         return ""
 
-    def redeem(self, offer: Offer) -> Done:
+    def redeem(self, offer: Offer, amount: int | None = None) -> OfferUsed:
+        basket = None if amount is None else Basket(amount_minor=amount)
         return self.do(
             lambda s: offering.redeem_offer(
-                s, self.card, s.get_one(Offer, offer.id), by=TILL, now=self.world.clock(), store=self.store
+                s, self.card, s.get_one(Offer, offer.id), by=TILL, now=self.world.clock(), store=self.store,
+                basket=basket,
             )
-        )
+        )  # fmt: skip
 
     def refusal(self, offer: Offer, **over: Any) -> Refusal | None:
         told = {"store": self.store, "now": self.world.clock(), **over}

@@ -2,11 +2,13 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from app.cards.models import Card, Expansion, Programme
 from app.counter import sales
@@ -257,3 +259,75 @@ def test_whoever_listens_is_told_once_at_eighty_percent(world: World) -> None:
         said = [json.loads(one.body) for one in session.scalars(select(Event).order_by(Event.id))]
     told = [one["data"] for one in said if one["type"] == "offer.budget"]
     assert told == [{"offer": offer.public_id, "measure": "uses", "period": "all", "used": 4, "most": 5}]
+
+
+def test_a_money_budget_cannot_be_passed_by_using_an_offer_without_an_amount(world: World) -> None:
+    desk = Desk(world)
+    offer = desk.offer(kind="percent", terms={"percent": "20"}, budgets=[budget("money", "all", 3_000)])
+    desk.redeem(offer, 10_000)
+
+    with pytest.raises(Conflict, match="basket_needed"):
+        desk.redeem(offer)
+    with pytest.raises(Conflict, match="budget_spent"):
+        desk.redeem(offer, 10_000)
+
+    assert desk.used_of(offer) == {("money", "all"): 2_000}
+
+
+def test_an_offer_used_as_often_as_it_may_be_in_all_is_paused_until_a_use_comes_back_or_more_are_allowed(
+    any_world: World, clock: MovableClock
+) -> None:
+    desk = Desk(any_world)
+    offer = desk.offer(kind="percent", terms={"percent": "10"}, limit_total=1)
+    sold = desk.use(offer)
+    desk.tick()
+
+    assert (desk.now_of(offer).state, desk.now_of(offer).paused_because) == ("paused", "budget")
+    grants.close_due(any_world)
+    assert desk.now_of(offer).state == "paused", "there is no room yet"
+    assert desk.tried(offer) == "budget_spent"
+    desk.take_back(sold.entry)
+    grants.close_due(any_world)
+    clock.advance(seconds=1)
+    desk.tick()
+    assert (desk.now_of(offer).state, desk.tried(offer)) == ("live", "")
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"limit_total": 2}, {"budgets": [budget("uses", "all", 2)]}, {"budgets": [budget("money", "month", 2_000)]}],
+)
+def test_a_limit_changed_to_what_is_used_pauses_the_offer(
+    any_world: World, clock: MovableClock, over: dict[str, Any]
+) -> None:
+    desk = Desk(any_world)
+    offer = desk.offer(kind="amount", terms={"amount": "10.00"})
+    desk.use(offer)
+    desk.use(offer)
+
+    def edited(**over: Any) -> str:
+        def work(session: Session) -> str:
+            row = session.get_one(Offer, offer.id)
+            draft = replace(offers.draft_of(session, row), **over)
+            offers.edit(session, row, draft, now=clock())
+            return row.state
+
+        return desk.do(work)
+
+    assert edited(**over) == "paused"
+    clock.advance(seconds=1)
+    assert desk.tick() == 1
+    assert edited(limit_total=3, budgets=()) == "paused"
+    grants.close_due(any_world)
+    assert (desk.now_of(offer).state, desk.tried(offer)) == ("live", "")
+
+
+def test_a_budget_in_money_below_what_was_used_says_so_in_money(world: World) -> None:
+    desk = Desk(world)
+    offer = desk.offer(kind="amount", terms={"amount": "50.00"})
+    desk.use(offer)
+
+    with pytest.raises(Unprocessable) as refused:
+        desk.do(lambda s: budgets.replace_all(s, s.get_one(Offer, offer.id), [budget("money", "all", 4_999)]))
+
+    assert refused.value.public == "50.00 were used already; the budget cannot be lower."

@@ -60,8 +60,10 @@ def test_every_condition_has_its_place_and_the_first_that_fails_is_the_reason(
     offer = desk.offer(
         kind="percent", terms={"percent": "10", "minimum": "50.00", "products": ["coffee"]}, starts_at=opening,
         ends_at=opening + timedelta(days=5), windows=[{"from": "15:00", "to": "17:00"}], stores=[elsewhere.id],
-        tiers=[gold], limit_per_card=1, limit_total=1, needs_code=True, budgets=[budget("uses", "day", 1)],
+        tiers=[gold], limit_per_card=1, limit_total=1, budgets=[budget("uses", "day", 1)],
     )  # fmt: skip
+    with any_world.database.unit_of_work() as session:
+        session.get_one(Offer, offer.id).needs_code = True
     desk.do(lambda s: offers.pause(s, s.get_one(Offer, offer.id), now=clock()))
     at: dict[str, Any] = {"basket": BASKET}
     said = [code(desk, offer, **at)]
@@ -256,11 +258,100 @@ def test_an_offer_with_codes_is_used_with_a_code_and_once_with_each(world: World
 
 def test_what_depends_on_the_purchase_is_not_used_without_one(world: World) -> None:
     desk = Desk(world)
-    for kind, terms in (("bonus", {"points": 5}), ("percent", {"percent": "5", "minimum": "1.00"})):
+    for kind, terms in (
+        ("bonus", {"points": 5}), ("percent", {"percent": "5", "minimum": "1.00"}), ("percent", {"percent": "5"}),
+        ("gift", {"gift": "Tote bag", "minimum": "1.00"}),
+    ):  # fmt: skip
         offer = desk.offer(kind=kind, terms=terms)
         with pytest.raises(Conflict, match="basket_needed"):
             desk.redeem(offer)
     assert desk.redeem(desk.offer(kind="gift", terms={"gift": "Tote bag"})).entry.kind == "offer"
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "amount", "off", "cost"),
+    [
+        ("percent", {"percent": "20"}, 10_000, 2_000, 2_000),
+        ("percent", {"percent": "20", "at_most": "5.00"}, 10_000, 500, 500),
+        ("percent", {"percent": "20", "at_most": "5.00"}, None, 500, 500),
+        ("amount", {"amount": "25.00"}, 1_000, 1_000, 1_000),
+        ("amount", {"amount": "25.00"}, None, 2_500, 2_500),
+        ("gift", {"gift": "Tote bag", "cost": "7.00", "minimum": "50.00"}, 5_000, None, 700),
+        ("text", {}, None, None, 0),
+    ],
+)
+def test_used_alone_an_offer_takes_off_what_the_amount_says_and_without_one_the_most_is_counted(
+    world: World, kind: str, terms: dict[str, Any], amount: int | None, off: int | None, cost: int
+) -> None:
+    desk = Desk(world)
+    offer = desk.offer(kind=kind, terms=terms, budgets=[budget("money", "all", 100_000)])
+
+    used = desk.redeem(offer, amount)
+
+    assert used.off_minor == off
+    assert [one.cost_minor for one in desk.uses(offer)] == [cost]
+    assert desk.used_of(offer) == {("money", "all"): cost}
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "reason"),
+    [
+        ("bonus", {"points": 5}, "basket_needed"),
+        ("product", {"products": ["tea"]}, "basket_needed"),
+        ("percent", {"percent": "5", "minimum": "20.00"}, "min_spend"),
+        ("percent", {"percent": "1"}, "adds_nothing"),
+    ],
+)
+def test_used_alone_an_offer_that_does_nothing_for_this_amount_is_not_used_up(
+    world: World, kind: str, terms: dict[str, Any], reason: str
+) -> None:
+    desk = Desk(world)
+    offer = desk.offer(kind=kind, terms=terms)
+
+    with pytest.raises(Conflict, match=reason):
+        desk.redeem(offer, 10)
+    assert desk.uses(offer) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [
+        (timedelta(days=1), "The hours of this offer are over; it is not valid again before its end."),
+        (timedelta(days=3, hours=1), "Valid again on 2026-11-16, 13–15 h."),
+        (timedelta(days=40), "Valid again on 2026-11-16, 13–15 h."),
+    ],
+)
+def test_no_day_after_its_end_is_named_for_an_offer(
+    world: World, clock: MovableClock, ends: timedelta, sentence: str
+) -> None:
+    clock.at = FRIDAY.replace(day=9, hour=5)
+    desk = Desk(world)
+    raw = [{"weekdays": [1], "from": "13:00", "to": "15:00"}]
+    offer = desk.offer(kind="text", windows=raw, ends_at=FRIDAY.replace(hour=10) + ends)
+    clock.at = FRIDAY.replace(hour=10)  # 13:00 in Istanbul
+
+    assert (code(desk, offer), told(desk, offer)) == ("outside_hours", sentence)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [{"weekdays": [1, 2, 3], "from": "10:00", "to": "12:00", "last_on": "2026-11-12"}],
+        [{"last_on": "2026-11-11"}, {"last_on": "2026-11-12"}],
+    ],
+)
+def test_hours_that_are_over_already_are_refused(
+    world: World, clock: MovableClock, windows: list[dict[str, Any]]
+) -> None:
+    clock.at = FRIDAY
+    desk = Desk(world)
+    times = {"starts_at": FRIDAY - timedelta(days=9), "ends_at": FRIDAY + timedelta(days=30)}
+
+    with pytest.raises(Unprocessable) as refused:
+        desk.offer(windows=windows, **times)
+
+    assert set(refused.value.errors) == {"windows.0"}
+    assert desk.offer(windows=[*windows, {"weekdays": [6]}], **times).state == "scheduled", "some are still to come"
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -300,6 +391,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"budgets": [budget("uses", "year", 1)]}, "budgets.0.period"),
     ({"budgets": [budget("uses", "all", 1), budget("uses", "all", 2)]}, "budgets.1.period"),
     ({"timezone": "Mars/Olympus", "by_store": True}, "timezone"),
+    ({"windows": [{"last_on": "9999-12-31"}]}, "windows.0.last_on"),
+    ({"windows": [{"first_on": "1999-12-31"}]}, "windows.0.first_on"),
+    ({"ends_at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "by_store": True}, "ends_at"),
+    ({"starts_at": datetime(1, 1, 1, tzinfo=UTC), "by_store": True}, "starts_at"),
+    ({"needs_code": True, "kind": "bonus", "terms": {"points": 5}}, "needs_code"),
+    ({"needs_code": True, "kind": "product", "terms": {"products": ["tea"]}}, "needs_code"),
+    ({"needs_code": True, "kind": "gift", "terms": {"gift": "Mug", "categories": ["tea"]}}, "needs_code"),
 ]
 
 

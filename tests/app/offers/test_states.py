@@ -278,3 +278,68 @@ def test_a_grant_that_is_taken_away_is_no_longer_used(world: World, clock: Movab
     assert on(desk, offer, grants.revoke, card_id=desk.card.id, now=clock()) is True
     assert on(desk, offer, grants.revoke, card_id=desk.card.id, now=clock()) is False
     assert desk.tried(offer) == "ended"
+
+
+@pytest.mark.parametrize("turn", ["cancel", "edit"])
+def test_an_offer_paused_and_then_called_off_or_changed_at_once_leaves_the_cards(
+    any_world: World, clock: MovableClock, turn: str
+) -> None:
+    desk = Desk(any_world)
+    offer = desk.offer()
+    shown = versions(desk)
+    clock.advance(seconds=1)
+
+    on(desk, offer, offers.pause, now=clock())
+    if turn == "cancel":
+        on(desk, offer, offers.cancel, now=clock())
+    else:
+        edited(desk, offer, title="Another")
+    desk.tick()
+
+    assert versions(desk) == shown + 1
+
+
+def test_an_offer_that_left_the_cards_when_it_was_paused_does_not_leave_them_again(
+    any_world: World, clock: MovableClock
+) -> None:
+    desk = Desk(any_world)
+    offer = desk.offer()
+    on(desk, offer, offers.pause, now=clock())
+    desk.tick()
+    shown = versions(desk)
+    clock.advance(seconds=1)
+
+    on(desk, offer, offers.cancel, now=clock())
+
+    assert versions(desk) == shown
+
+
+def test_a_far_day_of_an_offer_kept_before_such_days_were_refused_moves_no_further_in_a_copy(
+    world: World, clock: MovableClock
+) -> None:
+    desk = Desk(world)
+    offer = desk.offer(ends_at=clock() + timedelta(days=1), windows=[{"last_on": "2026-12-31"}])
+    with world.database.unit_of_work() as session:
+        session.get_one(Offer, offer.id).windows = [{"last_on": "9999-12-31"}]
+    clock.advance(days=10)
+    desk.tick()
+
+    copy = on(desk, offer, offers.duplicate, by="staff:mary", now=clock())
+
+    assert copy.windows == [{"last_on": "2199-12-31"}]
+
+
+def test_offers_that_were_put_away_or_are_over_leave_no_current_one_out(world: World, clock: MovableClock) -> None:
+    desk = Desk(world)
+    long = desk.offer(ends_at=clock() + timedelta(days=300))
+    clock.advance(days=1)
+    away, off = (a_draft(desk, starts_at=clock()) for _ in range(2))
+    on(desk, away, offers.archive)
+    on(desk, off, offers.cancel, now=clock())
+
+    with world.database.reading() as session:
+        found = offers.of_programme(session, desk.programme.id)
+        first = offers.of_programme(session, desk.programme.id, limit=1)
+
+    assert [one.id for one in found] == [long.id, off.id]
+    assert [one.id for one in first] == [long.id]

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
@@ -387,3 +389,111 @@ def test_the_most_that_an_offer_can_cost_is_said_before_it_starts(marketer: Flas
 
     assert re.search(r'<dt>Money</dt><dd class="num">TRY.?75\.00', page)
     assert re.search(r'<dt>Money</dt><dd class="num">TRY.?40\.00', bounded)
+
+
+SIX = [
+    *({"weekdays": [day], "from": "10:00", "to": "12:00"} for day in (5, 1, 2, 3, 4)),
+    {"weekdays": [7, 6], "from": "09:00", "to": "10:00", "first_on": "2026-11-20", "last_on": "2026-12-10"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def rich(world: World, card: Card) -> str:
+    """The page of a live offer that says more than a form can show, as it may be made over the API."""
+    now = world.clock() + timedelta(seconds=7)
+    with world.database.unit_of_work() as session:
+        programme = session.get_one(Programme, card.programme_id)
+        draft = offers.OfferDraft(
+            programme=programme, title="Simit", body="Taze", timezone="Europe/Istanbul", starts_at=now,
+            ends_at=now + timedelta(days=40, milliseconds=123), texts={"id": {"title": "Roti wijen"}},
+            kind="amount", terms={"amount": "25.00", "at_most": "20.00", "products": ["tea, black", "simit"]},
+            windows=SIX, tiers=[programme.tiers[0].id], limit_total=10**9,
+        )  # fmt: skip
+        made = offers.create(session, draft, by="key:till", now=now)
+        offers.tick(session, now=now)
+    return f"/marketing/offers/{made.public_id}"
+
+
+def as_shown(client: FlaskClient, address: str) -> dict[str, str]:
+    """The fields of a form as a browser would send them back untouched."""
+    form = Form()
+    form.feed(client.get(address).text)
+    return form.values
+
+
+class Form(HTMLParser):
+    """Reads the values of the fields of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._select = self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        name, value = said.get("name") or "", said.get("value") or ""
+        if tag == "input" and name and ("checked" in said or said.get("type") not in ("checkbox", "radio")):
+            self.values[name] = value
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and "selected" in said:
+            self.values[self._select] = value
+        elif tag == "textarea":
+            self._text = name
+
+    def handle_endtag(self, tag: str) -> None:
+        self._select = "" if tag == "select" else self._select
+        self._text = "" if tag == "textarea" else self._text
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.values[self._text] = data
+
+
+def test_a_limit_changed_on_the_page_changes_nothing_else(marketer: FlaskClient, kept: Offers, rich: str) -> None:
+    (before,) = kept()
+    fields = as_shown(marketer, f"{rich}/edit") | {"limit_total": "9", "action": "save"}
+
+    answer = post(marketer, f"{rich}/edit", fields)
+
+    (after,) = kept()
+    assert (answer.status_code, after.state, after.limit_total) == (303, "live", 9)
+    same = ("title", "body", "texts", "starts_at", "ends_at", "terms", "windows", "tiers", "tier_id", "audience")
+    assert {name: getattr(after, name) for name in same} == {name: getattr(before, name) for name in same}
+
+
+def test_what_is_changed_on_the_page_leaves_the_parts_beside_it_as_they_were(
+    marketer: FlaskClient, kept: Offers, rich: str
+) -> None:
+    changes = {"amount": "30", "title": "Çay", "w5_from": "08:00", "audience": "all", "w0_from": "", "w0_to": ""}
+    fields = as_shown(marketer, f"{rich}/edit") | changes
+    del fields["w0_d5"]
+
+    post(marketer, f"{rich}/edit", {**fields, "action": "save"})
+
+    (after,) = kept()
+    assert after.terms == {"amount": "30", "at_most": "20.00", "products": ["tea, black", "simit"]}
+    assert after.texts == {"id": {"title": "Roti wijen"}, "tr": {"title": "Çay"}}
+    assert after.windows == [*SIX[1:5], {**SIX[5], "weekdays": [6, 7], "from": "08:00"}]
+    assert (after.state, after.title, after.tiers, after.tier_id) == ("draft", "Çay", [], None)
+    assert after.ends_at.microsecond == 123_000
+
+
+def test_a_code_for_what_depends_on_products_is_refused_beside_its_field(marketer: FlaskClient, kept: Offers) -> None:
+    fields = {**FIELDS, "kind": "product", "products": "tea", "needs_code": "yes"}
+
+    page = post(marketer, NEW, {**fields, "action": "schedule"}).text
+
+    assert 'href="#f-needs_code"' in page
+    assert kept() == []
+
+
+def test_the_most_that_a_targeted_offer_can_cost_counts_everybody_who_can_be_given_it(
+    marketer: FlaskClient, kept: Offers
+) -> None:
+    fields = {**FIELDS, "kind": "gift", "gift": "Simit", "cost": "10", "limit_per_card": "2", "audience": "targeted"}
+
+    post(marketer, NEW, {**fields, "action": "draft"})
+    page = marketer.get(f"/marketing/offers/{kept()[0].public_id}").text
+
+    assert re.search(r'<dt>Money</dt><dd class="num">TRY.?20\.00', page)
