@@ -8,19 +8,21 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from prometheus_client import Counter, Histogram
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import db, trace
-from app.errors import AppError, Busy, DatabaseBusy, Sentence
+from app.errors import AppError, Busy, DatabaseBusy, NotFound, Sentence, Unprocessable
 from app.settings import Settings
 from app.world import World
 
 LOGGER = logging.getLogger(__name__)
 BODY_BYTES = 3 * 1024 * 1024
 MACHINE_PATHS = ("/api/", "/apple/", "/google/", "/healthz", "/readyz", "/metrics")
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+FIELD_BY_FIELD = ("/till", "/admin", "/login", "/account", "/join/", "/c/")  # say what is wrong beside the field
 SESSIONLESS = (*MACHINE_PATHS, "/assets/", "/static/")
 CONTENT_SECURITY = "; ".join(
     (
@@ -82,6 +84,7 @@ def install(app: Flask, parts: World) -> None:
     csrf.init_app(app)
     app.extensions["tessera-headers"] = standard_headers(settings)
     app.before_request(_begin)
+    app.before_request(_refuse_nul)
     app.after_request(_finish)
     app.register_error_handler(AppError, _refused)
     app.register_error_handler(CSRFError, _csrf_refused)
@@ -137,6 +140,8 @@ def refusal_of(fault: Exception, where: str, request_id: str) -> AppError:
                     retry_after_s=30,
                 )
         return DatabaseBusy()
+    if isinstance(fault, DataError) and "NUL" in str(fault.orig):  # psycopg sends PostgreSQL no text that holds it
+        return _unshowable()
     LOGGER.error("unexpected failure of %s", where, exc_info=fault)
     unforeseen = Sentence(
         "Something failed on our side and nothing was changed. Tell the operator this number: %(number)s.",
@@ -160,6 +165,30 @@ def standard_headers(settings: Settings) -> list[tuple[str, str]]:
 def _begin() -> None:
     g.request_id = trace.begin()
     g.started = time.perf_counter()
+
+
+def _refuse_nul() -> None:
+    """Keep NUL, which PostgreSQL takes in no text, away from pages.
+
+    Doors for machines, and rooms that go through a form field by field, judge what they read by themselves. Forms were
+    read before this, for the token that they carry; no other body is.
+    """
+    path = request.path
+    if path.startswith(MACHINE_PATHS):
+        return
+    if "\0" in path:
+        raise NotFound(*HTTP_REFUSALS[404])
+    if path.startswith(FIELD_BY_FIELD):
+        return
+    has_nul = b"%00" in request.query_string or b"\0" in request.query_string
+    if request.method == "POST" and request.endpoint and request.mimetype in FORM_TYPES and not has_nul:
+        has_nul = any("\0" in name or "\0" in value for name, value in request.form.items(multi=True))
+    if has_nul:
+        raise _unshowable()
+
+
+def _unshowable() -> Unprocessable:
+    return Unprocessable("unshowable", "A text holds a character that cannot be shown; type it again.")
 
 
 def _finish(answer: Response) -> Response:

@@ -17,7 +17,7 @@ from app.cards.models import Card, Programme
 from app.clock import milliseconds
 from app.db import insert_if_new
 from app.gate import Priority
-from app.habits import days, joined, sums
+from app.habits import days, favourites, joined, sums
 from app.habits.days import Books
 from app.habits.models import HabitProgress
 from app.ledger.models import Entry
@@ -118,13 +118,15 @@ def _follow_joined(session: Session, progress: HabitProgress, now: datetime) -> 
         books = books_of(session, programme_id)
         found = days.recount_whole(session, books, cards)
         sums.forget(session, sorted(cards))
-        _settle(session, books, found, now)
+        _settle(session, books, found, now, are_new=True)
 
 
-def _settle(session: Session, books: Books, found: days.Found, now: datetime) -> None:
+def _settle(session: Session, books: Books, found: days.Found, now: datetime, *, are_new: bool = False) -> None:
+    """Bring in line what follows from days. *are_new*: what was known of these cards was dropped."""
     today: date = books.day_of(now)
     sums.note_names(session, books, found)
     sums.refresh(session, books, {root for root, _day in found}, today, found)
+    favourites.renew(session, books, favourites.passed_by(session, books, found, all_of_them=are_new), today)
 
 
 def books_of(session: Session, programme_id: int) -> Books:

@@ -91,7 +91,8 @@ class LastTime(Base):
 class HabitProgress(Base):
     """How far the counting of a programme has come: entries up to `entry_id` are in; `day_done`: the last nightly run.
 
-    `night_step` (windows, scores) and `night_card_id`: what a nightly run is at, and the card that it has come to.
+    `night_step` (windows, scores) and `night_card_id`: what a nightly run is at, and the card that it has come to; it
+    began at `changed_at`, which for the whole ledger says when `entry_id` was last moved.
     `followed_at`: joined and parted cards up to then are in.
     """
 

@@ -1,8 +1,8 @@
 """What only the calendar changes: windows that days leave, what is bought most, and the scores of all members.
 
 Once a day of each programme, from the first call after its midnight on. A night goes through cards in chunks, first
-those whose windows changed, then all that have a score; killed anywhere, it goes on where it was. After ten days off
-there is one night, not ten.
+those whose windows changed, then all that have a score; killed anywhere, it goes on where it was, as of the day on
+which it began. After ten days off there is one night, not ten.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select, union, update
+from sqlalchemy import Select, and_, case, func, literal, or_, select, union, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.cards.models import Programme
-from app.db import insert_if_new, rows_changed, table_of
+from app.db import insert_if_new, rows_changed
 from app.gate import Priority
-from app.habits import sums
+from app.habits import favourites, sums
 from app.habits.counting import books_of, locked
 from app.habits.models import CardDay, Habit, HabitProgress
 from app.habits.windows import STORE_DAYS, YEAR_DAYS, first_day
@@ -27,7 +27,6 @@ CHUNK = 500
 SCORES_CHUNK = 5_000
 WINDOWS, SCORES = "windows", "scores"
 BEST = 5
-_HABIT = table_of(Habit)
 
 
 def work(world: World, *, chunk: int = CHUNK, scores_chunk: int = SCORES_CHUNK) -> int:
@@ -43,7 +42,9 @@ def _night(world: World, programme_id: int, chunk: int, scores_chunk: int) -> in
     while True:
         with world.database.reading() as session:
             step = session.scalar(select(HabitProgress.night_step).where(HabitProgress.programme_id == programme_id))
-            if step == SCORES and cuts is None:
+            if step != SCORES:
+                cuts = None
+            elif cuts is None:
                 cuts = cuts_of(session, programme_id)
         step_on = partial(
             turn,
@@ -61,17 +62,16 @@ def turn(session: Session, programme_id: int, *, now: datetime, chunk: int, cuts
     """One chunk of a night; False if none is due. *cuts*: `cuts_of`, once the night has come to the scores."""
     locked(session, now, waiting=True)  # habits are written by one at a time
     books = books_of(session, programme_id)
-    today = books.day_of(now)
     progress = _progress(session, programme_id, now)
     if not progress.night_step:
-        if progress.day_done is not None and progress.day_done >= today:
+        if progress.day_done is not None and progress.day_done >= books.day_of(now):
             return False
-        progress.night_step, progress.night_card_id = WINDOWS, 0
+        progress.night_step, progress.night_card_id, progress.changed_at = WINDOWS, 0, now
+    today = books.day_of(progress.changed_at)
     if progress.night_step == WINDOWS:
         ids = list(session.scalars(_due(progress, today).limit(chunk)))
-        found = dict(_favourites(session, programme_id, ids, today))
         sums.refresh(session, books, ids, today, {})
-        _write_favourites(session, found)
+        favourites.renew(session, books, ids, today)
         _go_on(progress, ids, chunk, then=SCORES)
     elif cuts is not None:
         up_to = _last_of(session, programme_id, progress.night_card_id, chunk)
@@ -80,7 +80,6 @@ def turn(session: Session, programme_id: int, *, now: datetime, chunk: int, cuts
         progress.night_card_id = up_to or 0
         if up_to is None:
             progress.night_step, progress.day_done = "", today
-    progress.changed_at = now
     session.flush()
     return True
 
@@ -121,26 +120,6 @@ def _go_on(progress: HabitProgress, ids: Sequence[int], chunk: int, *, then: str
         progress.night_step, progress.night_card_id = then, 0
     else:
         progress.night_card_id = ids[-1]
-
-
-def _favourites(
-    session: Session, programme_id: int, ids: Sequence[int], today: date
-) -> list[tuple[int, tuple[str, str]]]:
-    books = books_of(session, programme_id)
-    return [(one, sums.favourites(session, books, one, today)) for one in ids]
-
-
-_FAVOURITES = (
-    update(_HABIT)
-    .where(_HABIT.c.card_id == bindparam("one"))
-    .values(product=bindparam("best_product"), category=bindparam("best_category"))
-)
-
-
-def _write_favourites(session: Session, found: dict[int, tuple[str, str]]) -> None:
-    rows = [{"one": card, "best_product": best[0], "best_category": best[1]} for card, best in found.items()]
-    if rows:
-        session.execute(_FAVOURITES, rows)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,18 +157,6 @@ def bought(
     return found
 
 
-def favourites(session: Session, books: Books, root: int, today: date) -> tuple[str, str]:
-    """The product and the category that are in most sales of 365 days; of several the one with more pieces."""
-    since = localtime.start_of_day(first_day(today, YEAR_DAYS), books.zone)
-    found = bought(session, books, root, since=since)
-    best = {"product": "", "category": ""}
-    for sort in best:
-        known = [(times, pieces, name) for (kind, name), (times, pieces, _day) in found.items() if kind == sort]
-        if known:
-            best[sort] = min(known, key=lambda one: (-one[0], -one[1], one[2]))[2]
-    return best["product"], best["category"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     habit: Habit | None

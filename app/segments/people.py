@@ -75,24 +75,29 @@ def attribute(leaf: Leaf, asking: Asking) -> Condition:
     return _attribute(leaf, asking, leaf.name)
 
 
-def own_attribute(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
-    return member_s(_said(leaf.name))
+def own_attribute(leaf: Leaf, asking: Asking) -> ColumnElement[Any]:
+    return member_s(_said(leaf.name, asking))
 
 
 def survey(leaf: Leaf, asking: Asking) -> Condition:
     return _attribute(leaf, asking, SURVEY + leaf.name)
 
 
-def own_survey(leaf: Leaf, _asking: Asking) -> ColumnElement[Any]:
-    return member_s(_said(SURVEY + leaf.name))
+def own_survey(leaf: Leaf, asking: Asking) -> ColumnElement[Any]:
+    return member_s(_said(SURVEY + leaf.name, asking))
 
 
 def _attribute(leaf: Leaf, asking: Asking, name: str) -> Condition:
-    return matched(leaf, asking.member_has(func.coalesce(_said(name), "").in_(leaf.values)))
+    return matched(leaf, asking.member_has(func.coalesce(_said(name, asking), "").in_(leaf.values)))
 
 
-def _said(name: str) -> ColumnElement[Any]:
-    return cast(Member.attributes[name].as_string(), Text)
+def _said(name: str, asking: Asking) -> ColumnElement[Any]:
+    """An attribute as text: numbers as they are written, a yes or no as "true" or "false"."""
+    text = cast(Member.attributes[name].as_string(), Text)
+    if asking.session.get_bind().dialect.name == "postgresql":
+        return text
+    kind = func.json_type(Member.attributes, f'$."{name}"')  # SQLite takes true and false out as 1 and 0
+    return case((kind.in_(("true", "false")), kind), else_=text)
 
 
 def consent(leaf: Leaf, asking: Asking) -> Condition:

@@ -51,8 +51,8 @@ def town(any_world: World, clock: MovableClock) -> Town:
     """On 1 March 2027 in Istanbul."""
     trade = Trade(any_world, clock)
     trade.clock.at = trade.clock.at.replace(year=2026, month=11, day=21)
-    ada = trade.card(name="Ada", language="tr", birthday="03-05", attributes={"city": "Ankara", "age": 40})
-    bora = trade.card(name="Bora", language="id", consent=True)
+    ada = trade.card(name="Ada", language="tr", birthday="03-05", attributes={"city": "Ankara", "age": 40, "vip": True})
+    bora = trade.card(name="Bora", language="id", consent=True, attributes={"age": 1.5, "vip": False, "city": None})
     for number in range(4):
         trade.buys(bora, 20_000, store=1, lines=(Line(number=1, amount_minor=20_000, product="tea", category="drinks",
                                                       quantity=1),))  # fmt: skip
@@ -103,6 +103,11 @@ def test_who_members_are_and_what_they_said(town: Town) -> None:
         ({"fact": "attribute", "name": "city", "value": "Ankara"}, "a"),
         ({"fact": "attribute", "name": "city", "op": "is_not", "value": "Ankara"}, "bc"),
         ({"fact": "attribute", "name": "age", "value": "40"}, "a"),
+        ({"fact": "attribute", "name": "age", "value": ["1.5", "1"]}, "b"),
+        ({"fact": "attribute", "name": "vip", "value": "true"}, "a"),
+        ({"fact": "attribute", "name": "vip", "value": ["false", "0"]}, "b"),
+        ({"fact": "attribute", "name": "vip", "value": "1"}, ""),
+        ({"fact": "attribute", "name": "vip", "op": "is_not", "value": "true"}, "bc"),
         ({"fact": "consent", "value": "marketing.wallet"}, "b"),
         ({"fact": "consent", "op": "no", "value": "marketing.email"}, "abc"),
         ({"fact": "birthday", "days": 7}, "a"),
@@ -114,6 +119,22 @@ def test_who_members_are_and_what_they_said(town: Town) -> None:
         ({"fact": "balance", "op": "at_least", "value": 100}, "a"),
     ):
         assert town.names(rule) == who, rule
+
+
+def test_an_attribute_is_shown_as_it_was_given(town: Town) -> None:
+    world = town.trade.world
+    with world.database.reading() as session:
+        programme = session.get_one(Programme, town.trade.programme.id)
+        for name, card_id, own in (
+            ("vip", town.ada, "true"),
+            ("vip", town.bora, "false"),
+            ("age", town.ada, "40"),
+            ("age", town.bora, "1.5"),
+            ("city", town.ada, "Ankara"),
+        ):
+            read = service.read(session, programme, {"fact": "attribute", "name": name, "value": own})
+            told = service.why(session, read, session.get_one(Card, card_id), now=world.clock(), language="en")
+            assert (told.holds, told.own) == (True, own)
 
 
 def test_the_newest_answer_about_a_channel_decides(town: Town) -> None:
