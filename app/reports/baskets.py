@@ -1,31 +1,21 @@
 """What a purchase and a member are worth, from the purchases that are left when returns are taken off."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 from app import i18n
-from app.reports import arithmetic, metrics, monthly
+from app.reports import arithmetic, beside, monthly
 from app.reports.monthly import Buyers
-from app.reports.outcome import Ask, Column, Figure, Outcome, Units, Value
+from app.reports.outcome import Ask, Outcome, Units, Value
 from app.reports.periods import Period
 
 
 def value(ask: Ask) -> Outcome:
     """What a member is worth, by the plainest of estimates."""
     now, before = value_figures(ask, ask.period), value_figures(ask, ask.period.before)
-    words = metrics.all_of(ask.language)
-    columns = [
-        Column(key="metric", label=i18n.text(ask.language, "Figure"), kind="text"),
-        Column(key="value", label=i18n.text(ask.language, "This period")),
-        Column(key="before", label=i18n.text(ask.language, "The period before")),
-    ]
-    figures = [Figure(metric=name, value=now[name], before=before[name]) for name in now]
-    rows: list[Sequence[Value]] = [(words[one.metric].title, one.value, one.before) for one in figures]
     notes = [] if now["clv"] is not None else [
         i18n.text(ask.language, "Margin and years a member stays are not set, or nobody bought: there is no estimate.")
     ]  # fmt: skip
-    kinds = [words[one.metric].unit for one in figures]
-    return Outcome(columns=columns, rows=rows, figures=figures, notes=notes, row_kinds=kinds)
+    return beside.outcome(ask, list(now), now, before, notes=notes)
 
 
 def value_figures(ask: Ask, period: Period) -> dict[str, Value]:

@@ -1,11 +1,8 @@
 """The figures that matter on one page, each beside the period before."""
 
-from collections.abc import Sequence
-
-from app import i18n
 from app.ledger.held import POINTS
-from app.reports import buying, joining, metrics, moving, owing, selling
-from app.reports.outcome import Ask, Column, Figure, Outcome, Picture, Units, Value
+from app.reports import beside, buying, joining, moving, owing, selling
+from app.reports.outcome import Ask, Outcome, Picture, Units, Value
 from app.reports.periods import Period
 
 METRICS = (
@@ -18,16 +15,7 @@ METRICS = (
 def overview(ask: Ask) -> Outcome:
     """Every headline figure, and points issued and redeemed as a picture."""
     now, before = _figures(ask, ask.period), _figures(ask, ask.period.before)
-    words = metrics.all_of(ask.language)
-    columns = [
-        Column(key="metric", label=i18n.text(ask.language, "Figure"), kind="text"),
-        Column(key="value", label=i18n.text(ask.language, "This period")),
-        Column(key="before", label=i18n.text(ask.language, "The period before")),
-    ]
-    rows: list[Sequence[Value]] = [(words[name].title, now[name], before[name]) for name in METRICS]
-    figures = [Figure(metric=name, value=now[name], before=before[name]) for name in METRICS]
-    kinds = [words[name].unit for name in METRICS]
-    return Outcome(columns=columns, rows=rows, figures=figures, picture=_picture(ask), row_kinds=kinds)
+    return beside.outcome(ask, METRICS, now, before, picture=_picture(ask))
 
 
 def _figures(ask: Ask, period: Period) -> dict[str, Value]:
