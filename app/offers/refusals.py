@@ -19,7 +19,7 @@ from app.offers import budgets, hours, terms
 from app.offers.membership import Membership, memberships
 from app.offers.models import Offer
 from app.offers.terms import Terms
-from app.offers.uses import Use, uses_by
+from app.offers.uses import SPENT, Use, uses_by
 
 REFUSALS = {
     "ended": "This offer has ended.",
@@ -31,7 +31,7 @@ REFUSALS = {
     "basket_needed": "Use this offer with the purchase: it depends on what is bought.",
     "already_used": "This offer was used with this card already.",
     "limit_reached": "This card has used the offer as often as it may.",
-    "budget_spent": "This offer was used as often as it may be in all.",
+    "budget_spent": SPENT,
     "code_needed": "This offer goes with a code only; scan or type the code.",
     "adds_nothing": "This offer adds nothing to this purchase.",
     "not_combined": "Only one offer is taken for a purchase, and another one gives more.",

@@ -17,7 +17,7 @@ from app.offers.models import Offer, Redemption
 TAKEN = ("scheduled", "live", "ended")
 """States in which a use is taken; scheduled and ended only for the moment until the clock of offers has come round, or
 for the grace: `refusals` has looked at the times."""
-SPENT = "This offer was used as often as it may be in all."
+SPENT = "This offer is used up, or what is left of its budget is too little for this purchase."
 
 
 @dataclass(frozen=True, kw_only=True)
